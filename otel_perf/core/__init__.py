@@ -1,0 +1,1 @@
+"""What everything else stands on: records, the intake, clocks, the guard, the ledger, the signal catalogue."""

@@ -1,0 +1,45 @@
+"""The two clocks: a monotonic one for durations, and wall time derived from it.
+
+This is the only module that reads the operating system's clocks.
+"""
+
+from collections.abc import Callable
+from time import perf_counter_ns, time_ns
+
+__all__ = ["Clock", "monotonic_ns", "system_clock", "wall_ns"]
+
+monotonic_ns = perf_counter_ns
+wall_ns = time_ns
+
+
+class Clock:
+    """Monotonic nanoseconds, and the offset that turns them into Unix time.
+
+    A duration is the difference of two monotonic readings, so a step of the wall clock can never make it
+    negative. Unix time is ``monotonic + offset_ns``; the offset is measured again by the worker before each drain.
+    """
+
+    __slots__ = ("_wall_ns", "now_ns", "offset_ns")
+
+    def __init__(
+        self, now_ns: Callable[[], int] = perf_counter_ns, wall_ns: Callable[[], int] = time_ns
+    ) -> None:
+        """Take both clocks as arguments, so that a test can drive them."""
+        self.now_ns = now_ns
+        self._wall_ns = wall_ns
+        self.offset_ns = 0
+        self.calibrate()
+
+    def calibrate(self) -> None:
+        """Measure the offset again: the wall reading between two monotonic ones belongs to their middle."""
+        before = self.now_ns()
+        wall = self._wall_ns()
+        after = self.now_ns()
+        self.offset_ns = wall - (before + after) // 2
+
+    def unix_ns(self, monotonic: int) -> int:
+        """Unix time in nanoseconds of a monotonic reading."""
+        return monotonic + self.offset_ns
+
+
+system_clock = Clock()

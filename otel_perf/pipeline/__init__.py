@@ -1,0 +1,1 @@
+"""From the queue to the subscribers: the worker, the ticker, open calls, fork."""

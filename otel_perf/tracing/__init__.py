@@ -1,0 +1,1 @@
+"""Tool calls as spans: the decorator, the context managers, propagation, capture, sampling."""
