@@ -7,8 +7,9 @@ import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+from opentelemetry.util.types import AttributeValue
 
 from tests.backends.collector import CollectorFailedError, RunningCollector
 
@@ -33,7 +34,7 @@ def test_a_span_of_the_official_exporter_is_read_back(
     provider = TracerProvider(resource=Resource({"service.name": "smoke"}), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter_for(running_collector)))
     tracer = provider.get_tracer("scope", "1.2")
-    sent = {"text": "ä", "count": 3, "ratio": 0.5, "on": True, "list": ["a", "b"]}
+    sent: dict[str, AttributeValue] = {"text": "ä", "count": 3, "ratio": 0.5, "on": True, "list": ["a", "b"]}
     with (
         tracer.start_as_current_span("parent") as parent,
         tracer.start_as_current_span("child", attributes=sent) as child,
@@ -43,6 +44,8 @@ def test_a_span_of_the_official_exporter_is_read_back(
 
     arrived = {span["name"]: span for span in running_collector.wait_for_spans(2)}
 
+    assert isinstance(parent, ReadableSpan)
+    assert isinstance(child, ReadableSpan)
     assert arrived["child"]["traceId"] == f"{parent.get_span_context().trace_id:032x}"
     assert arrived["child"]["spanId"] == f"{child.get_span_context().span_id:016x}"
     assert arrived["child"]["parentSpanId"] == arrived["parent"]["spanId"]
