@@ -4,12 +4,13 @@ This is the only module that reads the operating system's clocks.
 """
 
 from collections.abc import Callable
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns, thread_time_ns, time_ns
 
-__all__ = ["Clock", "monotonic_ns", "system_clock", "wall_ns"]
+__all__ = ["Clock", "monotonic_ns", "system_clock", "thread_cpu_ns", "wall_ns"]
 
 monotonic_ns = perf_counter_ns
 wall_ns = time_ns
+thread_cpu_ns = thread_time_ns
 
 
 class Clock:

@@ -5,16 +5,44 @@ take no lock. Everything else happens on the worker, which takes the records out
 """
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, Protocol, TypeAlias
 
 from otel_perf.core import clock
-from otel_perf.core.records import Scope, ToolCall
+from otel_perf.core.records import Identity, Scope, Tool, ToolCall
 
-__all__ = ["Intake", "intake"]
+__all__ = ["Begun", "Intake", "Lifecycle", "intake"]
 
 FULLY_SAMPLED: Final = Scope(sampled=True)
+
+Begun: TypeAlias = tuple[ToolCall, Any, Any]
+"""A call that has begun: its record, its OpenTelemetry span, and the OpenTelemetry context in which it is current."""
+
+
+class Lifecycle(Protocol):
+    """How a call begins and ends."""
+
+    def begin(self, tool: Tool, identity: Identity | None = None) -> Begun | None:
+        """Begin a call; ``None`` when it is not recorded (it is then counted as disabled)."""
+        ...
+
+    def end(self, call: ToolCall, error: BaseException | None) -> None:
+        """End a call; ``error`` is what left it, if anything."""
+        ...
+
+
+class SwitchedOff:
+    """No recording: a call is counted and runs."""
+
+    def begin(self, tool: Tool, identity: Identity | None = None) -> Begun | None:  # noqa: ARG002 - the protocol
+        """Count the call as disabled."""
+        intake.count_disabled()
+        return None
+
+    def end(self, call: ToolCall, error: BaseException | None) -> None:
+        """Do nothing: nothing was begun."""
 
 
 def _nothing() -> None:
@@ -33,21 +61,43 @@ class Intake:
         relieve: Wakes the worker, helps it, or drops, when ``finished`` is above ``high_water``.
         root_scope: Scope of a call without a parent; ``None`` when a sampler must be asked.
         now_ns: The monotonic clock, in nanoseconds.
+        foreign: Spans of other libraries that ended, oldest first.
+        lifecycle: How calls begin and end that do not take the fast path.
+        max_weight: Bound in bytes of the large values that waiting calls carry.
     """
 
-    __slots__ = ("_disabled", "deferred", "finished", "high_water", "now_ns", "relieve", "root_scope", "started")
+    __slots__ = (
+        "_disabled",
+        "_weight",
+        "_weight_lock",
+        "deferred",
+        "finished",
+        "foreign",
+        "high_water",
+        "lifecycle",
+        "max_weight",
+        "now_ns",
+        "relieve",
+        "root_scope",
+        "started",
+    )
 
     def __init__(self) -> None:
         """Start switched off: a decorated function just runs, and its call is counted as disabled."""
         self.finished: deque[ToolCall] = deque()
         self.started: deque[ToolCall] = deque()
+        self.foreign: deque[Any] = deque()
         self.now_ns: Callable[[], int] = clock.monotonic_ns
         self._disabled = itertools.count()
+        self._weight = 0
+        self._weight_lock = threading.Lock()
+        self.max_weight = 64 * 1024 * 1024
         self.switch_off()
 
     def switch_off(self) -> None:
         """Stop recording. Calls that are under way still end up in ``finished``."""
         self.deferred = False
+        self.lifecycle: Lifecycle = SwitchedOff()
         self.high_water = 1 << 62
         self.relieve: Callable[[], None] = _nothing
         self.root_scope: Scope | None = FULLY_SAMPLED
@@ -65,7 +115,27 @@ class Intake:
         """Empty everything: what a forked child does, whose parent delivers what was queued."""
         self.finished.clear()
         self.started.clear()
+        self.foreign.clear()
         self._disabled = itertools.count()
+        self._weight = 0
+        self._weight_lock = threading.Lock()
+
+    def add_weight(self, size: int) -> None:
+        """Bytes of large values that a call now carries; above the bound the next end of a call relieves the queue."""
+        with self._weight_lock:
+            self._weight += size
+        if self._weight > self.max_weight:
+            self.high_water = 0
+
+    def remove_weight(self, size: int) -> None:
+        """Bytes that left with their call."""
+        with self._weight_lock:
+            self._weight -= size
+
+    @property
+    def too_heavy(self) -> bool:
+        """Whether the values carried exceed their bound."""
+        return self._weight > self.max_weight
 
 
 intake: Final = Intake()

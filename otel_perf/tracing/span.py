@@ -146,7 +146,7 @@ class ToolSpan(ToolCall):
             details.dropped_attributes += 1
             return
         details.attributes[name] = cleaned
-        details.heavy_bytes += weight_of(cleaned)
+        _add_weight(details, weight_of(cleaned))
 
     def set_attributes(self, attributes: Mapping[str, ApiValue]) -> None:
         """Set several attributes."""
@@ -171,7 +171,7 @@ class ToolSpan(ToolCall):
         )
         when = timestamp if isinstance(timestamp, int) else system_clock.unix_ns(intake.now_ns())
         details.events.append(SpanEvent(clean_name(name), cleaned, when, dropped))
-        details.heavy_bytes += heavy
+        _add_weight(details, heavy)
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Add a link to another span; an invalid context without attributes is ignored."""
@@ -191,7 +191,7 @@ class ToolSpan(ToolCall):
             attributes, origin.attribute_count_limit, origin.attribute_length_limit
         )
         details.links.append(SpanLink(cast("Any", context), cleaned, dropped))
-        details.heavy_bytes += heavy
+        _add_weight(details, heavy)
 
     def update_name(self, name: str) -> None:
         """Rename the span; the tool's name, and so its metrics, stay."""
@@ -321,6 +321,12 @@ def clean_name(name: object) -> str:
     """A span, event or status text that can be encoded, whatever was passed."""
     cleaned = clean_value(name, origin.attribute_length_limit)
     return cleaned if isinstance(cleaned, str) else repr(cleaned)
+
+
+def _add_weight(details: SpanDetails, size: int) -> None:
+    if size:
+        details.heavy_bytes += size
+        intake.add_weight(size)
 
 
 def _text_of(exception: BaseException) -> str:

@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from otel_perf.core.records import AttributeValue
 
-__all__ = ["clean_attributes", "clean_text", "clean_value", "weight_of"]
+__all__ = ["INT64_MAX", "INT64_MIN", "clean_attributes", "clean_text", "clean_value", "weight_of"]
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -167,7 +167,7 @@ class _Cleaner:
 
     def __init__(self, length_limit: int) -> None:
         self._length_limit = length_limit
-        self._elements = MAX_ELEMENTS
+        self._elements = MAX_ELEMENTS + 1  # the value itself, and so many in it
         self._room = max(MAX_CONTAINER_TEXT, length_limit)
         self._path: list[int] = []
 

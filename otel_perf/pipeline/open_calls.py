@@ -1,0 +1,100 @@
+"""Calls that have begun and not ended: a hung tool is the classic failure of an agent."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from otel_perf.core.guard import logger
+from otel_perf.core.intake import Intake
+from otel_perf.core.records import ToolCall
+
+__all__ = ["OpenCall", "OpenCalls"]
+
+MAX_OPEN: Final = 20_000
+"""Calls kept under watch. Beyond these the oldest is given up and counted, so that memory stays bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call that is running: its tool, its agent, and its age in seconds."""
+
+    tool: str
+    agent: str | None
+    age_seconds: float
+
+
+class OpenCalls:
+    """Keeps the calls that began and did not end. All methods run under the worker's lock."""
+
+    def __init__(self, intake: Intake, *, max_open: int = MAX_OPEN, warn_after_seconds: float | None = None) -> None:
+        """Watch the calls that ``intake`` says have started; ``warn_after_seconds`` tells a long one once."""
+        self._intake = intake
+        self._max_open = max_open
+        self._warn_after_ns = None if warn_after_seconds is None else int(warn_after_seconds * 1e9)
+        self._open: dict[int, ToolCall] = {}
+        self._warned: set[int] = set()
+        self.given_up = 0
+
+    def take(self) -> list[ToolCall]:
+        """Take the calls that started since the last time; those that have ended already need no watch."""
+        popleft = self._intake.started.popleft
+        watched = self._open
+        taken = [popleft() for _ in range(len(self._intake.started))]
+        for call in taken:
+            if call.end_ns is None:
+                watched[id(call)] = call
+        while len(watched) > self._max_open:
+            self.refresh()
+            if len(watched) > self._max_open:
+                watched.pop(next(iter(watched)))
+                self.given_up += 1
+        return taken
+
+    def refresh(self) -> None:
+        """Let go of the calls that have ended."""
+        ended = [key for key, call in self._open.items() if call.end_ns is not None]
+        for key in ended:
+            del self._open[key]
+            self._warned.discard(key)
+
+    def current(self, now_ns: int) -> list[OpenCall]:
+        """The calls that are running, oldest first."""
+        self.refresh()
+        return [_describe(call, now_ns) for call in sorted(self._open.values(), key=_start)]
+
+    def in_flight(self) -> Counter[str]:
+        """Running calls per tool."""
+        return Counter(call.tool.name for call in self._open.values() if call.tool.kind == "tool")
+
+    def warn(self, now_ns: int) -> None:
+        """Tell each call once that has been running for longer than the limit."""
+        if self._warn_after_ns is None:
+            return
+        for key, call in self._open.items():
+            if key not in self._warned and now_ns - call.start_ns > self._warn_after_ns and call.end_ns is None:
+                self._warned.add(key)
+                logger.warning("otel_perf: %s has been running for %.1f s", *_age(call, now_ns))
+
+    def forget(self) -> None:
+        """Drop everything: after a fork these calls run in the parent only."""
+        self._open.clear()
+        self._warned.clear()
+
+
+def _start(call: ToolCall) -> int:
+    return call.start_ns
+
+
+def _age(call: ToolCall, now_ns: int) -> tuple[str, float]:
+    return repr(call.tool.name), (now_ns - call.start_ns) / 1e9
+
+
+def _describe(call: ToolCall, now_ns: int) -> OpenCall:
+    identity = call.scope.identity
+    return OpenCall(
+        call.tool.name,
+        None if identity is None else identity.agent_name,
+        (now_ns - call.start_ns) / 1e9,
+    )
+
+

@@ -1,0 +1,295 @@
+"""The worker: takes records out of the intake and hands them to the subscribers. It never does I/O."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Literal, Protocol
+
+from otel_perf.core import clock
+from otel_perf.core.guard import guard
+from otel_perf.core.intake import Intake
+from otel_perf.core.ledger import CallBalance
+from otel_perf.core.records import ToolCall
+from otel_perf.pipeline.open_calls import OpenCalls
+from otel_perf.tracing.digest import digest
+
+__all__ = ["Carrier", "Reader", "Worker"]
+
+SLICE: Final = 16
+"""Records between two pauses: 16 take about 50 µs, so an event loop never waits long for the interpreter lock."""
+BIG_SLICE: Final = 128
+BACKLOG: Final = 2048
+"""Above this many waiting records the slices grow, or a busy application would starve the worker."""
+ASSIST: Final = 8
+"""Records that an application thread handles when the queue is full: under 0.1 ms."""
+ASSIST_WAIT_SECONDS: Final = 0.0005
+PAUSE_SECONDS: Final = 0.00002
+"""A real sleep: only that lets a waiting thread have the interpreter lock before we take it again."""
+BUSY_WAIT_SECONDS: Final = 0.05
+QUIET_WAIT_SECONDS: Final = 1.0
+QUIET_AFTER_NS: Final = 5_000_000_000
+
+
+class Reader(Protocol):
+    """A part that reads every record. Called on the worker, under its lock; must not block and must not do I/O."""
+
+    def on_starts(self, calls: Sequence[ToolCall]) -> None:
+        """Calls that began."""
+        ...
+
+    def on_calls(self, calls: Sequence[ToolCall]) -> None:
+        """Calls that ended, in the order of their ends, sampled or not."""
+        ...
+
+    def on_foreign_calls(self, calls: Sequence[ToolCall]) -> None:
+        """Calls that were read off the spans of other libraries."""
+        ...
+
+    def on_overflow(self, call: ToolCall) -> None:
+        """A call that was dropped because the queue was full. Called on an application thread."""
+        ...
+
+
+class Carrier(Protocol):
+    """A part that delivers spans. Called as a reader is."""
+
+    def on_calls(self, calls: Sequence[ToolCall]) -> None:
+        """Calls that ended; those which are not sampled are not to be delivered."""
+        ...
+
+    def on_foreign(self, spans: Sequence[Any]) -> None:
+        """Spans of other libraries that ended (``ReadableSpan`` of the SDK)."""
+        ...
+
+    def on_overflow(self, call: ToolCall) -> None:
+        """A sampled call that was dropped because the queue was full. Called on an application thread."""
+        ...
+
+
+class Worker:
+    """One daemon thread, and the lock that makes draining exclusive."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        open_calls: OpenCalls,
+        readers: Sequence[Reader],
+        carriers: Sequence[Carrier],
+        *,
+        max_calls: int = 65_536,
+        overflow: Literal["assist", "drop"] = "assist",
+    ) -> None:
+        """Prepare; nothing runs before ``start``."""
+        self._intake = intake
+        self._readers = tuple(readers)
+        self._carriers = tuple(carriers)
+        self._max_calls = max_calls
+        self._overflow = overflow
+        self.open_calls = open_calls
+        self.restarts = 0
+        self.cpu_ns = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.lock = threading.RLock()
+        self._count_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._taken = self._recorded = self._sampled_out = self._foreign = self._overflowed = 0
+        self._overflowed_recorded = 0
+        self._cpu_base_ns = 0
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread and open the intake's valve."""
+        self._stopping = False
+        self._intake.relieve = self.relieve
+        self._intake.high_water = self._max_calls
+        self._thread = threading.Thread(target=self._run, name="otel_perf-worker", daemon=True)
+        self._thread.start()
+
+    def stop(self, deadline_ns: int) -> bool:
+        """Drain until the deadline (monotonic ns) and end the thread; True when nothing is left."""
+        self._stopping = True
+        self._wake.set()
+        drained = self.drain(deadline_ns)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9))
+        self._thread = None
+        return drained
+
+    def after_fork_in_child(self) -> None:
+        """Start empty: the parent has, and delivers, what was waiting."""
+        self.open_calls.forget()
+        self.cpu_ns = 0
+        self._reset()
+        self.start()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._loop()
+            except Exception as error:  # noqa: BLE001 - the supervisor: counted, told, and the loop goes on
+                guard.report("worker", error)
+                self.restarts += 1
+                time.sleep(BUSY_WAIT_SECONDS)
+
+    def _loop(self) -> None:
+        last_traffic_ns = last_second_ns = clock.monotonic_ns()
+        while not self._stopping:
+            quiet = clock.monotonic_ns() - last_traffic_ns > QUIET_AFTER_NS
+            self._sleep(quiet=quiet)
+            clock.system_clock.calibrate()
+            if self._drain_all():
+                last_traffic_ns = clock.monotonic_ns()
+            now = clock.monotonic_ns()
+            if now - last_second_ns >= 1_000_000_000:
+                last_second_ns = now
+                with self.lock:
+                    self.open_calls.take()
+                    self.open_calls.refresh()
+                    self.open_calls.warn(now)
+            self.cpu_ns = clock.thread_cpu_ns()
+
+    def _sleep(self, *, quiet: bool) -> None:
+        """Wait for work. After long quiet the next call that ends wakes us: waking costs the caller some 19 µs."""
+        if not quiet:
+            self._wake.wait(BUSY_WAIT_SECONDS)
+        else:
+            self._intake.high_water = 0
+            if not self._intake.finished:
+                self._wake.wait(QUIET_WAIT_SECONDS)
+            self._intake.high_water = self._max_calls
+        self._wake.clear()
+
+    # -- draining ------------------------------------------------------------------------------------------------
+
+    def drain(self, deadline_ns: int) -> bool:
+        """Handle what is waiting, on the calling thread too; True when the queues were emptied in time."""
+        while clock.monotonic_ns() < deadline_ns:
+            if not self.lock.acquire(timeout=max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9)):
+                return False
+            try:
+                if not self._handle(BIG_SLICE):
+                    return True
+            finally:
+                self.lock.release()
+        return not self._intake.finished and not self._intake.foreign
+
+    def _drain_all(self) -> bool:
+        any_traffic = False
+        while True:
+            size = BIG_SLICE if len(self._intake.finished) > BACKLOG else SLICE
+            with self.lock:
+                handled = self._handle(size)
+            if not handled:
+                return any_traffic
+            any_traffic = True
+            time.sleep(PAUSE_SECONDS)
+
+    def _handle(self, size: int) -> bool:
+        """Take up to ``size`` records of each kind and hand them on. Runs under the lock."""
+        starts = self.open_calls.take()
+        calls = _take(self._intake.finished, size)
+        foreign = _take(self._intake.foreign, size)
+        if calls:
+            self._count(calls)
+        self._tell_readers(starts, calls, foreign)
+        for carrier in self._carriers:
+            if calls:
+                guard.call(_stage(carrier), carrier.on_calls, calls)
+            if foreign:
+                guard.call(_stage(carrier), carrier.on_foreign, foreign)
+        return bool(calls or foreign)
+
+    def _count(self, calls: Sequence[ToolCall]) -> None:
+        recorded = weight = 0
+        for call in calls:
+            if call.scope.sampled:
+                recorded += 1
+            if call.details is not None:
+                weight += call.details.heavy_bytes
+        if weight:
+            self._intake.remove_weight(weight)
+        with self._count_lock:
+            self._taken += len(calls)
+            self._recorded += recorded
+            self._sampled_out += len(calls) - recorded
+
+    def _tell_readers(self, starts: Sequence[ToolCall], calls: Sequence[ToolCall], foreign: Sequence[Any]) -> None:
+        self._foreign += len(foreign)
+        digested = [call for span in foreign if (call := guard.call("digest", digest, span)) is not None]
+        for reader in self._readers:
+            stage = _stage(reader)
+            if starts:
+                guard.call(stage, reader.on_starts, starts)
+            if calls:
+                guard.call(stage, reader.on_calls, calls)
+            if digested:
+                guard.call(stage, reader.on_foreign_calls, digested)
+
+    # -- when the queue is full ------------------------------------------------------------------------------------
+
+    def relieve(self) -> None:
+        """Called on an application thread that found the queue above its mark."""
+        if not self._wake.is_set():
+            self._intake.high_water = self._max_calls
+            self._wake.set()
+        if len(self._intake.finished) <= self._max_calls and not self._intake.too_heavy:
+            return
+        if self._overflow == "drop":
+            guard.call("worker.overflow", self._drop_newest)
+        elif self.lock.acquire(timeout=ASSIST_WAIT_SECONDS):
+            try:
+                guard.call("worker.assist", self._handle, ASSIST)
+            finally:
+                self.lock.release()
+
+    def _drop_newest(self) -> None:
+        with self._count_lock:
+            try:
+                call = self._intake.finished.pop()
+            except IndexError:
+                return
+            self._overflowed += 1
+            for reader in self._readers:
+                reader.on_overflow(call)
+            if call.scope.sampled:
+                self._overflowed_recorded += 1
+                for carrier in self._carriers:
+                    carrier.on_overflow(call)
+
+    # -- account -------------------------------------------------------------------------------------------------
+
+    def balance(self, waiting: Sequence[ToolCall], foreign_waiting: int) -> CallBalance:
+        """The calls so far, those in ``waiting`` (a copy of the queue) included. Runs under the lock."""
+        recorded_waiting = sum(call.scope.sampled for call in waiting)
+        with self._count_lock:
+            return CallBalance(
+                calls=self._taken + self._overflowed + len(waiting) + self._intake.disabled,
+                span_recorded=self._recorded + self._overflowed_recorded + recorded_waiting,
+                sampled_out=self._sampled_out
+                + (self._overflowed - self._overflowed_recorded)
+                + len(waiting)
+                - recorded_waiting,
+                disabled=self._intake.disabled,
+                foreign_spans=self._foreign + foreign_waiting,
+            )
+
+
+def _take(queue: Any, size: int) -> list[Any]:
+    popleft = queue.popleft
+    taken = []
+    try:
+        for _ in range(size):
+            taken.append(popleft())
+    except IndexError:
+        pass
+    return taken
+
+
+def _stage(part: Reader | Carrier) -> str:
+    return type(part).__name__
