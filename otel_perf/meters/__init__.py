@@ -1,0 +1,1 @@
+"""Records folded into metric data, beside the application's own instruments."""

@@ -1,0 +1,231 @@
+"""One reading of every metric of the catalogue: from cells and sources to labelled values, of no SDK's types."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias, TypeVar
+
+from otel_perf.core.guard import guard
+from otel_perf.core.ledger import DestinationBalance
+from otel_perf.core.records import Kind
+from otel_perf.meters.cell import NANOSECONDS, CallExemplar, CellSnapshot
+from otel_perf.meters.fold import ToolMeters
+from otel_perf.meters.roster import OTHER
+from otel_perf.meters.sources import MetricSources, OpenCalls
+
+__all__ = ["FOLDED", "HistogramReading", "Labels", "NumberReading", "Readings", "read_metrics"]
+
+T = TypeVar("T")
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""Attribute names and values, in the order of the catalogue; an attribute that does not apply is left out."""
+
+FOLDED: Final = frozenset(
+    (
+        "gen_ai.execute_tool.duration",
+        "gen_ai.invoke_agent.duration",
+        "otel_perf.tool.calls",
+        "otel_perf.tool.edges",
+        "otel_perf.tool.edge.time",
+    )
+)
+"""What is folded call by call: what a synchronous instrument would record."""
+
+
+class NumberReading(NamedTuple):
+    """One value of a counter or gauge."""
+
+    labels: Labels
+    value: int | float
+
+
+class HistogramReading(NamedTuple):
+    """One histogram; seconds, counts not cumulative over the buckets; extremes ``None`` when not known."""
+
+    labels: Labels
+    counts: tuple[int, ...]
+    total_seconds: float
+    min_seconds: float | None
+    max_seconds: float | None
+    exemplars: tuple[CallExemplar, ...]
+
+
+class Readings(NamedTuple):
+    """Values by metric name. A metric that is missing was not measured."""
+
+    numbers: Mapping[str, list[NumberReading]]
+    histograms: Mapping[str, list[HistogramReading]]
+
+
+def read_metrics(meters: ToolMeters, sources: MetricSources) -> Readings:
+    """Read everything once. Never raises: a source that fails is counted, and its metrics are missing."""
+    cells = meters.snapshot()
+    histograms = {
+        "gen_ai.execute_tool.duration": _durations(cells, "tool", _tool_labels),
+        "gen_ai.invoke_agent.duration": _durations(cells, "agent", _agent_labels),
+    }
+    numbers: dict[str, list[NumberReading]] = {**_call_counts(cells)}
+    for read in (_self_time, _open_calls):
+        numbers.update(guard.call("meters.sources", read, meters, sources) or {})
+    for read_source in (_call_balance, _destinations, _worker, _internal_errors):
+        numbers.update(guard.call("meters.sources", read_source, sources) or {})
+    return Readings(
+        {name: values for name, values in numbers.items() if values},
+        {name: values for name, values in histograms.items() if values},
+    )
+
+
+# -- from cells ------------------------------------------------------------------------------------------------
+
+
+def _labels(*pairs: tuple[str, str | None]) -> Labels:
+    return tuple((name, value) for name, value in pairs if value is not None)
+
+
+def _tool_labels(cell: CellSnapshot) -> Labels:
+    key = cell.key
+    return _labels(("gen_ai.tool.name", key.name), ("gen_ai.agent.name", key.agent), ("error.type", key.error_type))
+
+
+def _agent_labels(cell: CellSnapshot) -> Labels:
+    return _labels(("gen_ai.agent.name", cell.key.name), ("error.type", cell.key.error_type))
+
+
+def _durations(
+    cells: Iterable[CellSnapshot], kind: Kind, labels_of: Callable[[CellSnapshot], Labels]
+) -> list[HistogramReading]:
+    grouped: defaultdict[Labels, list[CellSnapshot]] = defaultdict(list)
+    for cell in cells:
+        if cell.key.kind == kind:
+            grouped[labels_of(cell)].append(cell)
+    return [_histogram(labels, group) for labels, group in grouped.items()]
+
+
+def _histogram(labels: Labels, cells: list[CellSnapshot]) -> HistogramReading:
+    return HistogramReading(
+        labels=labels,
+        counts=cells[0].counts
+        if len(cells) == 1
+        else tuple(map(sum, zip(*(cell.counts for cell in cells), strict=True))),
+        total_seconds=sum(cell.total_ns for cell in cells) / NANOSECONDS,
+        min_seconds=min(cell.min_ns for cell in cells) / NANOSECONDS,
+        max_seconds=max(cell.max_ns for cell in cells) / NANOSECONDS,
+        exemplars=_newest_exemplars(cells),
+    )
+
+
+def _newest_exemplars(cells: Iterable[CellSnapshot]) -> tuple[CallExemplar, ...]:
+    newest: dict[int, CallExemplar] = {}
+    for cell in cells:
+        for bucket, exemplar in cell.exemplars:
+            kept = newest.get(bucket)
+            if kept is None or exemplar.time_unix_ns > kept.time_unix_ns:
+                newest[bucket] = exemplar
+    return tuple(newest[bucket] for bucket in sorted(newest))
+
+
+def _call_counts(cells: Iterable[CellSnapshot]) -> dict[str, list[NumberReading]]:
+    """Calls, edges and edge time. The number of calls is the sum of the buckets, so it equals the histogram's."""
+    calls: defaultdict[Labels, int] = defaultdict(int)
+    edges: defaultdict[Labels, int] = defaultdict(int)
+    times: defaultdict[Labels, int] = defaultdict(int)
+    for cell in cells:
+        key, count = cell.key, sum(cell.counts)
+        outcome = ("otel_perf.outcome", key.outcome)
+        edge = (("otel_perf.caller", key.caller), ("otel_perf.callee", key.name))
+        edges[(*edge, outcome)] += count
+        times[edge] += cell.total_ns
+        if key.kind == "tool":
+            calls[("gen_ai.tool.name", key.name), outcome] += count
+    return {
+        "otel_perf.tool.calls": [NumberReading(*item) for item in calls.items()],
+        "otel_perf.tool.edges": [NumberReading(*item) for item in edges.items()],
+        "otel_perf.tool.edge.time": [NumberReading(labels, time / NANOSECONDS) for labels, time in times.items()],
+    }
+
+
+# -- from sources ----------------------------------------------------------------------------------------------
+
+
+def _by_tool(meters: ToolMeters, values: Mapping[str, T]) -> Iterator[tuple[str, T]]:
+    for name, value in values.items():
+        yield meters.bounded_tool(name), value
+
+
+def _self_time(meters: ToolMeters, sources: MetricSources) -> dict[str, list[NumberReading]]:
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for tool, value in _by_tool(meters, sources.self_time_seconds()):
+        seconds[tool] += value
+    return {"otel_perf.tool.self_time": [_of_tool(tool, value) for tool, value in seconds.items()]}
+
+
+def _of_tool(tool: str, value: float) -> NumberReading:
+    return NumberReading((("gen_ai.tool.name", tool),), value)
+
+
+def _open_calls(meters: ToolMeters, sources: MetricSources) -> dict[str, list[NumberReading]]:
+    """Every tool that was ever seen has a value: a gauge that ends with its last call would still show it as open."""
+    named = list(_by_tool(meters, sources.open_calls()))
+    nothing = OpenCalls(0, 0.0)
+    merged = dict.fromkeys(meters.tools(), nothing)
+    for tool, calls in named:
+        seen = merged.get(tool, nothing)
+        merged[tool] = OpenCalls(seen.running + calls.running, max(seen.oldest_age_seconds, calls.oldest_age_seconds))
+    merged.setdefault(OTHER, nothing)
+    if merged[OTHER] == nothing:
+        del merged[OTHER]
+    return {
+        "otel_perf.tool.in_flight": [_of_tool(tool, calls.running) for tool, calls in merged.items()],
+        "otel_perf.tool.oldest_call.age": [_of_tool(tool, calls.oldest_age_seconds) for tool, calls in merged.items()],
+    }
+
+
+def _call_balance(sources: MetricSources) -> dict[str, list[NumberReading]]:
+    balance = sources.calls()
+    if balance is None:
+        return {}
+    states = {"recorded": balance.span_recorded, "sampled_out": balance.sampled_out, "disabled": balance.disabled}
+    return {
+        "otel_perf.self.calls": [NumberReading((("otel_perf.state", state),), n) for state, n in states.items()],
+        "otel_perf.self.foreign_spans": [NumberReading((), balance.foreign_spans)],
+    }
+
+
+def _destinations(sources: MetricSources) -> dict[str, list[NumberReading]]:
+    settled: list[NumberReading] = []
+    waiting: list[NumberReading] = []
+    for balance in sources.destinations():
+        where = (("otel_perf.destination", balance.destination), ("otel_perf.signal", balance.signal))
+        settled.extend(_settled(where, balance))
+        states = {"queued": balance.queued, "in_flight": balance.in_flight, "spooled": balance.spooled}
+        waiting.extend(NumberReading((*where, ("otel_perf.state", state)), n) for state, n in states.items())
+    return {"otel_perf.self.items": settled, "otel_perf.self.items.waiting": waiting}
+
+
+def _settled(where: Labels, balance: DestinationBalance) -> Iterator[NumberReading]:
+    plain = {
+        "exported": balance.exported,
+        "tail_sampled": balance.tail_sampled,
+        "uncertain": balance.uncertain,
+    }
+    for state, items in plain.items():
+        yield NumberReading((*where, ("otel_perf.state", state)), items)
+    for state, reasons in (("rejected", balance.rejected), ("dropped", balance.dropped)):
+        for reason, items in reasons.items():
+            yield NumberReading((*where, ("otel_perf.state", state), ("otel_perf.reason", reason)), items)
+
+
+def _worker(sources: MetricSources) -> dict[str, list[NumberReading]]:
+    values = {
+        "otel_perf.self.queue.items": sources.queue_items(),
+        "otel_perf.self.worker.cpu_time": sources.worker_cpu_seconds(),
+    }
+    return {name: [NumberReading((), value)] for name, value in values.items() if value is not None}
+
+
+def _internal_errors(sources: MetricSources) -> dict[str, list[NumberReading]]:
+    errors = dict(sources.internal_errors())
+    return {
+        "otel_perf.self.internal_errors": [
+            NumberReading((("otel_perf.stage", stage),), count) for stage, count in errors.items()
+        ]
+    }
