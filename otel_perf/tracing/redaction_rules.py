@@ -1,0 +1,119 @@
+"""What secrets look like in text: one rule for each kind.
+
+Every pattern takes linear time: repetitions are possessive or end at a character that no other part accepts, and a
+pattern is tried only where its anchor stands.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+__all__ = ["EMAIL", "RULES", "Rule", "is_card_number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one kind of secret looks like.
+
+    Attributes:
+        kind: Goes into the marker, ``[REDACTED:kind]``.
+        pattern: The secret. A group named ``keep`` at its beginning stays in the text.
+        anchors: A text with none of these holds no such secret; looking for them costs far less than the pattern.
+        accept: Asked about each match; a match that it refuses stays.
+        lowered: The pattern and the anchors are written in lower case and meant for every case.
+    """
+
+    kind: str
+    pattern: re.Pattern[str]
+    anchors: tuple[str, ...] = ()
+    accept: Callable[[str], bool] | None = None
+    lowered: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        expression: str,
+        *anchors: str,
+        accept: Callable[[str], bool] | None = None,
+        lowered: bool = False,
+    ) -> Self:
+        """A rule from a regular expression, read in ASCII mode."""
+        return cls(kind, re.compile(expression, re.ASCII), anchors, accept, lowered)
+
+    @property
+    def marker(self) -> str:
+        """What takes the secret's place."""
+        return f"[REDACTED:{self.kind}]"
+
+    def apply(self, text: str) -> str:
+        """``text`` without secrets of this kind."""
+        looked_at = _lower(text) if self.lowered else text
+        if self.anchors and not any(anchor in looked_at for anchor in self.anchors):
+            return text
+        pieces: list[str] = []
+        position = 0
+        keeps = "keep" in self.pattern.groupindex
+        marker = self.marker
+        for match in self.pattern.finditer(looked_at):
+            if self.accept is not None and not self.accept(match[0]):
+                continue
+            start = match.end("keep") if keeps else match.start()
+            pieces += (text[position:start], marker)
+            position = match.end()
+        if not pieces:
+            return text
+        pieces.append(text[position:])
+        return "".join(pieces)
+
+
+def _lower(text: str) -> str:
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
+
+
+_ASCII_LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+_NO_DIGIT: Final = str.maketrans("", "", " -")
+
+
+def is_card_number(text: str) -> bool:
+    """Whether 13 to 19 digits, spaces and dashes aside, pass the Luhn check."""
+    digits = text.translate(_NO_DIGIT).encode()
+    plain, doubled = digits[::-2], digits[-2::-2].translate(_DOUBLED)
+    return (sum(plain) - 48 * len(plain) + sum(doubled)) % 10 == 0
+
+
+_NAMED: Final = (
+    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|credential"
+    r"|authorization|auth|cookie|session|jwt|dsn|connection[-_ ]?string)"
+)
+_VALUE: Final = r"(?!\[redacted:)(?:\\{0,2}+\"[^\"\n]{0,1024}+|\\{0,2}+'[^'\n]{0,1024}+|[^\s\"'\\,;&<>]++)"
+_ASSIGNED: Final = r"[\w.-]{0,32}+(?:\\{0,2}+[\"'])?+\]?+\s{0,4}+(?:=>|:=|[:=])\s{0,4}+"
+_OPTION: Final = r"(?:-[\w-]{0,32}+)?+\s{1,4}+"
+_SCHEME: Final = r"(?:(?:basic|bearer|digest|token|negotiate)\s{1,4}+)?+"
+
+RULES: Final = (
+    Rule.of("pem", r"(?s)-----BEGIN [^-]{1,64}-----.*?(?:-----END [^-]{1,64}-----|\Z)", "-----BEGIN "),
+    Rule.of("aws-key", r"(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}", "AKIA", "ASIA", "AROA", "AIDA"),
+    Rule.of("github-token", r"gh[oprsu]_\w{16,}+", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+    Rule.of("github-token", r"github_pat_\w{16,}+", "github_pat_"),
+    Rule.of("gitlab-token", r"glpat-[\w-]{16,}+", "glpat-"),
+    Rule.of("api-key", r"(?<![A-Za-z0-9])sk-[\w-]{16,}+", "sk-"),
+    Rule.of("stripe-key", r"[rs]k_(?:live|test)_[0-9A-Za-z]{10,}+", "k_live_", "k_test_"),
+    Rule.of("slack-token", r"xox[a-z]-[\w-]{8,}+", "xox"),
+    Rule.of("slack-webhook", r"(?P<keep>hooks\.slack\.com/)[\w/-]{8,}+", "hooks.slack.com/"),
+    Rule.of("google-key", r"AIza[\w-]{35}", "AIza"),
+    Rule.of("huggingface-token", r"hf_[0-9A-Za-z]{20,}+", "hf_"),
+    Rule.of("jwt", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{4,}+(?:\.[\w-]*+)?+", "eyJ"),
+    Rule.of("url-credentials", r"(?P<keep>://)[^\s/@:?#]*+:[^\s/@]++(?=@)", "://"),
+    Rule.of("bearer", r"(?P<keep>bearer\s{1,4}+)[\w.~+/=-]{8,}+", "bearer", lowered=True),
+    Rule.of("key", rf"(?P<keep>{_NAMED}{_ASSIGNED}{_SCHEME}){_VALUE}", ":", "=", lowered=True),
+    Rule.of("key", rf"(?P<keep>--(?:[a-z]{{1,20}}+-){{0,4}}?{_NAMED}{_OPTION}){_VALUE}", "--", lowered=True),
+    Rule.of("card", r"(?<![\w.-])[2-6]\d{3}(?:[ -]?+\d){9,15}+(?![\w-])", accept=is_card_number),
+)
+"""What is redacted by default."""
+
+EMAIL: Final = Rule.of("email", r"(?<![\w.%+-])[\w.%+-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+", "@")
+"""E-mail addresses. Not redacted unless asked for (``patterns=(*RULES, EMAIL)``), since tools work with them."""
