@@ -178,10 +178,11 @@ class CallNode:
         depth: 0 for calls from outside of all tools, -1 for the root above them.
         parent: The node of the caller; None for the root.
         children: The nodes called from here, by name.
-        place: The node itself; for the stand-in of nested calls, the node it stands in for.
+        place: The node itself; for a stand-in of nested calls, the node it stands in for.
+        innermost: The deepest node of this branch with a call around the calls recorded here, or the node itself.
     """
 
-    __slots__ = ("_counts", "_nested_twin", "children", "depth", "name", "parent", "place")
+    __slots__ = ("_counts", "_stand_ins", "children", "depth", "innermost", "name", "parent", "place")
 
     def __init__(self, name: str, parent: CallNode | None, depth: int) -> None:
         """Make a node without calls; done by ``CallTree``."""
@@ -189,9 +190,10 @@ class CallNode:
         self.parent = parent
         self.depth = depth
         self.place = self
+        self.innermost = self
         self.children: dict[str, CallNode] = {}
         self._counts = _NodeCounts()
-        self._nested_twin: CallNode | None = None
+        self._stand_ins: dict[CallNode, CallNode] = {}
 
     def record(self, duration_ns: int, self_ns: int, outcome: str) -> None:
         """Take in one ended call."""
@@ -219,17 +221,26 @@ class CallNode:
             node = node.parent
         return tuple(reversed(names))
 
-    def for_nested_calls(self) -> CallNode:
-        """Return the stand-in for calls inside a call of this node: same place, same numbers, no total time."""
-        if self.place is not self:
-            return self
-        if self._nested_twin is None:
-            twin = CallNode(self.name, self.parent, self.depth)
-            twin.place = self
-            twin.children = self.children
-            twin._counts = self._counts
-            self._nested_twin = twin
-        return self._nested_twin
+    def nested_within(self, innermost: CallNode) -> CallNode:
+        """Return the stand-in for calls inside a call of this node: same place, same numbers, no total time.
+
+        Args:
+            innermost: The deepest node below this one that the outer call has reached; the node itself at least.
+        """
+        stand_in = self._stand_ins.get(innermost)
+        if stand_in is None:
+            stand_in = self._stand_ins[innermost] = CallNode(self.name, self.parent, self.depth)
+            stand_in.place = self
+            stand_in.innermost = innermost
+            stand_in.children = self.children
+            stand_in._counts = self._counts
+        return stand_in
+
+    def is_around(self, node: CallNode) -> bool:
+        """Return whether ``node`` is this node or below it."""
+        while node.parent is not None and node.depth > self.depth:
+            node = node.parent.place
+        return node is self
 
     def view(self, children: tuple[TreeNode, ...]) -> TreeNode:
         """Return the present numbers, with the given children below."""
@@ -245,7 +256,7 @@ class CallNode:
             p50_ns=p50,
             p95_ns=p95,
             quantiles_exact=counts.durations.exact,
-            recursive=self._nested_twin is not None,
+            recursive=bool(self._stand_ins),
             children=children,
         )
 
@@ -285,10 +296,12 @@ class CallTree:
             parent = self.root
         node = parent.children.get(name)
         if node is not None:
-            return node
+            if parent.place is parent or not node.is_around(parent.innermost):
+                return node
+            return node.nested_within(parent.innermost)
         if name == parent.name and parent.depth >= 0:
-            return parent.for_nested_calls()
-        return self._grow(parent, name)
+            return parent.place.nested_within(parent.innermost)
+        return self._grow(parent.place, name)
 
     def tree(self) -> list[TreeNode]:
         """Return the outermost nodes with all below them, most total time first, ``_OTHER`` last."""
@@ -308,8 +321,8 @@ class CallTree:
             waiting.extend(node.children.values())
 
     def _grow(self, parent: CallNode, name: str) -> CallNode:
-        if parent.place is self.overflow:
-            return self.overflow.for_nested_calls()
+        if parent is self.overflow:
+            return parent.nested_within(parent)
         if parent.depth + 1 >= self._max_depth:
             return self._fold(parent, name)
         if self.node_count >= self._max_nodes:
@@ -322,7 +335,7 @@ class CallTree:
         node: CallNode | None = parent
         while node is not None and node.depth >= 0:
             if node.name == name:
-                return node.for_nested_calls()
+                return node.nested_within(parent)
             node = node.parent
         return self.overflow
 

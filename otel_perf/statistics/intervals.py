@@ -69,12 +69,18 @@ class ChildTime:
 
     def covered_ns(self, start_ns: int, end_ns: int) -> int:
         """Return how many of the nanoseconds in ``[start_ns, end_ns)`` some child covers."""
+        if end_ns <= start_ns:
+            return 0
         covered = self._sealed_within(start_ns, end_ns)
         for i in range(bisect_right(self._ends, start_ns), len(self._ends)):
             if self._starts[i] >= end_ns:
                 break
             covered += min(self._ends[i], end_ns) - max(self._starts[i], start_ns)
         return covered
+
+    def __len__(self) -> int:
+        """Return the number of disjoint intervals that are kept."""
+        return len(self._ends)
 
     def _unite(self, start_ns: int, end_ns: int) -> None:
         """Replace all intervals that this one touches by their union."""

@@ -106,7 +106,7 @@ def test_bucketed_quantile_is_within_the_error(values: list[int], q: float) -> N
     estimate = sketch.quantile(q)
     assert estimate is not None
     assert abs(estimate - exact) <= sketch.relative_error * exact
-    assert min(values) <= estimate <= max(values)
+    assert float(min(values)) <= estimate <= float(max(values))
 
 
 def test_stops_being_exact_after_512_values() -> None:
@@ -173,7 +173,9 @@ def test_survives_json(values: list[int], limit: int) -> None:
     assert back == sketch
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"buckets": [[BUCKET_COUNT, 1]]}, {"min_ns": -1}, {"total_ns": None}])
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"buckets": [[BUCKET_COUNT, 1]]}, {"min_ns": -1}, {"total_ns": None}]
+)
 def test_foreign_content_is_refused(change: dict[str, object]) -> None:
     """What is not a sketch of this version raises ValueError instead of giving wrong numbers."""
     content = sketch_of([1, 2, 3], limit=0).to_dict()
