@@ -85,6 +85,11 @@ class ChildTime:
     def _unite(self, start_ns: int, end_ns: int) -> None:
         """Replace all intervals that this one touches by their union."""
         starts, ends = self._starts, self._ends
+        if end_ns >= ends[-1] and (len(ends) == 1 or ends[-2] < start_ns):
+            # Parallel children, fed by end: only the last interval grows.
+            ends[-1] = end_ns
+            starts[-1] = min(starts[-1], start_ns)
+            return
         first = len(ends)
         while first and ends[first - 1] >= start_ns:
             first -= 1

@@ -160,7 +160,7 @@ def test_new_tool_below_the_depth_cap_has_its_time() -> None:
     assert found == {
         ("a", 0): (0, 0, False),
         ("b", 1): (1, 0, True),
-        ("a", 2): (0, 0, True),
+        ("a", 2): (0, 0, False),
         ("c", 2): (2, 8, True),
     }
 
