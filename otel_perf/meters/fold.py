@@ -98,6 +98,15 @@ class ToolMeters:
                 if end_ns >= cell.due_ns[bucket] and scope.sampled:  # type: ignore[operator]
                     self._keep_exemplar(cell, bucket, call)
 
+    def key_of(self, call: ToolCall) -> CellKey:
+        """The bounded labels of a call that was folded."""
+        identity, caller = call.scope.identity, call.caller
+        agent = None if identity is None else identity.agent_name
+        shortcut = (call.tool, call.failure, agent, None if caller is None else caller.tool)
+        with self._lock:
+            cell = self._shortcuts.get(shortcut) or self._find_cell(shortcut)
+            return cell.key
+
     def _keep_exemplar(self, cell: Cell, bucket: int, call: ToolCall) -> None:
         """Let this call stand for its bucket; its identifiers are made now if nobody needed them before."""
         maker: Any = getattr(call, "get_span_context", None)

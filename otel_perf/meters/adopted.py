@@ -1,0 +1,153 @@
+"""Our metrics as instruments on the application's own meter provider, whichever SDK it is.
+
+Durations are recorded call by call, with the context of the call's span, so that their exemplars point to it: an
+SDK's price, paid on the worker. Everything else are observable instruments that give values read before.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
+
+from otel_perf.core.guard import guard
+from otel_perf.core.records import ToolCall
+from otel_perf.core.signals import METRICS
+from otel_perf.meters.cell import NANOSECONDS, CellKey
+from otel_perf.meters.fold import ToolMeters
+from otel_perf.meters.readings import Labels, NumberReading, read_metrics
+from otel_perf.meters.sources import MetricSources
+
+__all__ = ["AdoptedMeters"]
+
+NO_CONTEXT: Final = Context()
+
+
+class AdoptedInstruments:
+    """The instruments on one provider. They cannot be taken away again, so a later ``instrument()`` finds them here."""
+
+    def __init__(self, meter: Meter) -> None:
+        """Create one instrument per metric of the catalogue."""
+        self.answers: dict[str, Sequence[Observation]] = {}
+        self.totals: dict[tuple[str, Labels], int | float] = {}
+        self.histograms: dict[str, Histogram] = {}
+        self._observables: list[Any] = []
+        for spec in METRICS:
+            if spec.instrument == "histogram":
+                self.histograms[spec.name] = meter.create_histogram(
+                    spec.name, spec.unit, spec.meaning, explicit_bucket_boundaries_advisory=spec.bounds
+                )
+                continue
+            create: Callable[..., Any] = (
+                meter.create_observable_counter if spec.instrument == "counter" else meter.create_observable_gauge
+            )
+            self._observables.append(create(spec.name, [partial(self._answer, spec.name)], spec.unit, spec.meaning))
+
+    def _answer(self, name: str, options: CallbackOptions) -> Iterable[Observation]:
+        del options  # there is nothing that could take time
+        return self.answers.get(name, ())
+
+
+_ADOPTED: Final[WeakKeyDictionary[MeterProvider, AdoptedInstruments]] = WeakKeyDictionary()
+
+
+class AdoptedMeters:
+    """Feeds the instruments on a provider that is not ours."""
+
+    def __init__(
+        self, provider: MeterProvider, meters: ToolMeters, sources: MetricSources, version: str | None = None
+    ) -> None:
+        """Create the instruments, or find those of an earlier time.
+
+        Args:
+            provider: The application's meter provider.
+            meters: The fold, which bounds the labels and counts calls and edges.
+            sources: Everything that is no fold of calls.
+            version: Version of our instrumentation scope.
+        """
+        self._meters = meters
+        self._sources = sources
+        found = _ADOPTED.get(provider)
+        if found is None:
+            found = _ADOPTED[provider] = AdoptedInstruments(provider.get_meter("otel_perf", version))
+        self._instruments = found
+        # Totals of an earlier time: a cumulative counter on a provider that lives on must not fall.
+        self._base: Mapping[tuple[str, Labels], int | float] = dict(found.totals)
+        self._attributes: dict[CellKey, tuple[Histogram, dict[str, str]] | None] = {}
+        self._closed = False
+
+    def on_calls(self, calls: Sequence[ToolCall]) -> None:
+        """Fold ended calls, and record their durations; for one thread at a time."""
+        self._meters.on_calls(calls)
+        if self._closed:
+            return
+        for call in calls:
+            key = self._meters.key_of(call)
+            target = self._attributes.get(key) if key in self._attributes else self._remember(key)
+            if target is not None:
+                histogram, attributes = target
+                seconds = max(0, call.duration_ns) / NANOSECONDS
+                guard.call("histogram.record", histogram.record, seconds, attributes, _context_of(call))
+
+    def _remember(self, key: CellKey) -> tuple[Histogram, dict[str, str]] | None:
+        name, agent = {
+            "tool": ("gen_ai.execute_tool.duration", key.agent),
+            "agent": ("gen_ai.invoke_agent.duration", key.name),
+            "model": (None, None),
+        }[key.kind]
+        target = None
+        if name is not None:
+            attributes = {
+                "gen_ai.tool.name": key.name if key.kind == "tool" else None,
+                "gen_ai.agent.name": agent,
+                "error.type": key.error_type,
+            }
+            present = {attribute: value for attribute, value in attributes.items() if value is not None}
+            target = (self._instruments.histograms[name], present)
+        self._attributes[key] = target
+        return target
+
+    def refresh(self) -> None:
+        """Read all values anew, for the observable instruments to give; call it about once a second."""
+        if self._closed:
+            return
+        readings = read_metrics(self._meters, self._sources)
+        answers: dict[str, list[Observation]] = {}
+        for spec in METRICS:
+            values = readings.numbers.get(spec.name)
+            if values is not None:
+                answers[spec.name] = [
+                    self._observation(spec.name, value, counts=spec.instrument == "counter") for value in values
+                ]
+        # A reading replaces the last one whole: what is missing in it is not measured any more.
+        self._instruments.answers = dict(answers)
+
+    def _observation(self, name: str, reading: NumberReading, *, counts: bool) -> Observation:
+        if not counts:
+            return Observation(reading.value, dict(reading.labels))
+        key = (name, reading.labels)
+        total = self._instruments.totals[key] = reading.value + self._base.get(key, 0)
+        return Observation(total, dict(reading.labels))
+
+    def close(self) -> None:
+        """Say the last totals from now on, and no gauge."""
+        guard.call("meters.adopted", self.refresh)
+        self._closed = True
+        gauges = {spec.name for spec in METRICS if spec.instrument == "gauge"}
+        self._instruments.answers = {
+            name: values for name, values in self._instruments.answers.items() if name not in gauges
+        }
+
+
+def _context_of(call: ToolCall) -> Context:
+    """A context in which the call's span is current, for a sampled call; else an empty one, without an exemplar."""
+    if not call.scope.sampled:
+        return NO_CONTEXT
+    if isinstance(call, trace.Span):
+        return trace.set_span_in_context(call, NO_CONTEXT)
+    if isinstance(call.context, trace.SpanContext):
+        return trace.set_span_in_context(trace.NonRecordingSpan(call.context), NO_CONTEXT)
+    return NO_CONTEXT
