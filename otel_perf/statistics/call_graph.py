@@ -59,6 +59,14 @@ class _EdgeCounts:
         self.total_ns = 0
         self.self_ns = 0
 
+    def copy(self) -> _EdgeCounts:
+        twin = _EdgeCounts()
+        twin.calls = self.calls
+        twin.errors = self.errors
+        twin.total_ns = self.total_ns
+        twin.self_ns = self.self_ns
+        return twin
+
     def view(self, caller: str | None, callee: str) -> CallEdge:
         return CallEdge(caller, callee, self.calls, self.errors, self.total_ns, self.self_ns)
 
@@ -68,7 +76,7 @@ class CallGraph:
 
     Beyond ``max_edges`` edges, calls over new edges are added up, exactly, in ``overflow``.
 
-    Not locked: one thread records; others read ``edges()`` taken under the owner's lock.
+    Not locked: one thread records; others read a ``copy()`` made under the owner's lock.
     """
 
     __slots__ = ("_edges", "_max_edges", "_overflow")
@@ -119,6 +127,13 @@ class CallGraph:
         groups = (sorted(group) for group in strongly_connected(callees))
         return sorted(group for group in groups if len(group) > 1 or group[0] in callees[group[0]])
 
+    def copy(self) -> CallGraph:
+        """Return an independent copy."""
+        twin = CallGraph(self._max_edges)
+        twin._edges = {key: edge.copy() for key, edge in self._edges.items()}
+        twin._overflow = self._overflow.copy()
+        return twin
+
     def _enter(self, key: tuple[str | None, str]) -> _EdgeCounts:
         if len(self._edges) >= self._max_edges:
             return self._overflow
@@ -160,14 +175,25 @@ class TreeNode:
 class _NodeCounts:
     """The running numbers of one node, shared with the node that stands for its nested calls."""
 
-    __slots__ = ("calls", "durations", "errors", "self_ns", "total_ns")
+    __slots__ = ("calls", "durations", "errors", "recursive", "self_ns", "total_ns")
 
     def __init__(self) -> None:
         self.calls = 0
         self.errors = 0
         self.total_ns = 0
         self.self_ns = 0
+        self.recursive = False
         self.durations = DurationSketch(_NODE_EXACT_LIMIT)
+
+    def copy(self) -> _NodeCounts:
+        twin = _NodeCounts()
+        twin.calls = self.calls
+        twin.errors = self.errors
+        twin.total_ns = self.total_ns
+        twin.self_ns = self.self_ns
+        twin.recursive = self.recursive
+        twin.durations = self.durations.copy()
+        return twin
 
 
 class CallNode:
@@ -234,6 +260,7 @@ class CallNode:
             stand_in.innermost = innermost
             stand_in.children = self.children
             stand_in._counts = self._counts
+            self._counts.recursive = True
         return stand_in
 
     def is_around(self, node: CallNode) -> bool:
@@ -241,6 +268,12 @@ class CallNode:
         while node.parent is not None and node.depth > self.depth:
             node = node.parent.place
         return node is self
+
+    def copy_below(self, parent: CallNode) -> CallNode:
+        """Return an independent copy under another parent, without children."""
+        twin = CallNode(self.name, parent, self.depth)
+        twin._counts = self._counts.copy()
+        return twin
 
     def view(self, children: tuple[TreeNode, ...]) -> TreeNode:
         """Return the present numbers, with the given children below."""
@@ -256,7 +289,7 @@ class CallNode:
             p50_ns=p50,
             p95_ns=p95,
             quantiles_exact=counts.durations.exact,
-            recursive=bool(self._stand_ins),
+            recursive=counts.recursive,
             children=children,
         )
 
@@ -268,7 +301,7 @@ class CallTree:
     ``max_depth`` levels, then folds into the nearest node of the same name above. A path that is too deep
     without such a node, and every new path beyond ``max_nodes``, ends in one node ``_OTHER`` (``overflow``).
 
-    Not locked: one thread records; others read ``tree()`` taken under the owner's lock.
+    Not locked: one thread records; others read a ``copy()`` made under the owner's lock.
 
     Attributes:
         root: The node above all outermost calls; nothing is recorded on it.
@@ -312,6 +345,19 @@ class CallTree:
             views[node] = node.view(_by_total(children))
         others = (self.overflow.view(()),) if self.overflow.calls else ()
         return [*views[self.root].children, *others]
+
+    def copy(self) -> CallTree:
+        """Return an independent copy, to make the ``tree()`` of it outside of the owner's lock."""
+        twin = CallTree(self._max_nodes, self._max_depth)
+        twin.node_count = self.node_count
+        twin.overflow = self.overflow.copy_below(twin.root)
+        waiting = [(self.root, twin.root)]
+        while waiting:
+            node, copied = waiting.pop()
+            for name, child in node.children.items():
+                copied.children[name] = child.copy_below(copied)
+                waiting.append((child, copied.children[name]))
+        return twin
 
     def _nodes(self) -> Iterator[CallNode]:
         waiting = [self.root]

@@ -106,6 +106,17 @@ class RateWindow:
                 self._calls[slot] += other._calls[second % self._size]
                 self._errors[slot] += other._errors[second % self._size]
 
+    def copy(self) -> RateWindow:
+        """Return an independent copy."""
+        twin = RateWindow(self._size, self._started_ns)
+        twin._calls = self._calls[:]
+        twin._errors = self._errors[:]
+        twin._second = self._second
+        twin._slot = self._slot
+        twin.calls_total = self.calls_total
+        twin.errors_total = self.errors_total
+        return twin
+
     def _rate(self, slots: array[int], now_ns: int) -> float | None:
         observed = self.observed_seconds(now_ns)
         return self._sum(slots, now_ns) / observed if observed >= 1.0 else None
@@ -174,3 +185,11 @@ class ConcurrencyGauge:
         self.current += other.current
         self.peak = max(self.peak, other.peak, self.current)
         self.unmatched += other.unmatched
+
+    def copy(self) -> ConcurrencyGauge:
+        """Return an independent copy."""
+        twin = ConcurrencyGauge()
+        twin.current = self.current
+        twin.peak = self.peak
+        twin.unmatched = self.unmatched
+        return twin

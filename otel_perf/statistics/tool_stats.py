@@ -32,7 +32,7 @@ class ToolStatistics:
     per doubling between its shortest and longest call: 7.5 kB after 10**6 calls from a microsecond to a second. Error
     types come on top, 0.2 kB each.
 
-    Not locked: one thread records; others read a ``summary()`` made under the owner's lock.
+    Not locked: one thread records; others read a ``summary()`` or ``copy()`` made under the owner's lock.
 
     Attributes:
         name: The tool's name.
@@ -179,6 +179,19 @@ class ToolStatistics:
         self.last_start_ns = _latest(self.last_start_ns, other.last_start_ns)
         self.last_end_ns = _latest(self.last_end_ns, other.last_end_ns)
 
+    def copy(self) -> ToolStatistics:
+        """Return an independent copy: a few microseconds, ten times less than a ``summary``."""
+        twin = ToolStatistics(self.name, self.kind)
+        twin.outcomes = dict(self.outcomes)
+        twin.errors_by_type = dict(self.errors_by_type)
+        twin.durations = self.durations.copy()
+        twin.self_total_ns = self.self_total_ns
+        twin.rate = self.rate.copy()
+        twin.concurrency = self.concurrency.copy()
+        twin.last_start_ns = self.last_start_ns
+        twin.last_end_ns = self.last_end_ns
+        return twin
+
     def _add_errors(self, error_type: str, count: int) -> None:
         known = self.errors_by_type
         if error_type not in known and len(known) - (OTHER in known) >= MAX_ERROR_TYPES:
@@ -191,6 +204,8 @@ class ToolTable:
 
     A name that occurs with several kinds (an agent and a tool of the same name) has one entry for each.
     Beyond ``max_tools`` entries, calls of new names go to one entry ``_OTHER`` of kind ``other``.
+
+    Not locked: one thread records; others read a ``copy()`` made under the owner's lock.
     """
 
     __slots__ = ("_by_name", "_max_tools", "_namesakes", "_overflow")
@@ -233,6 +248,14 @@ class ToolTable:
         """Take in all entries of ``other``; ``other`` stays as it is."""
         for entry in list(other):
             self.get(entry.name, entry.kind).merge(entry)
+
+    def copy(self) -> ToolTable:
+        """Return an independent copy, to make the summaries of it outside of the owner's lock."""
+        twin = ToolTable(self._max_tools)
+        twin._by_name = {name: entry.copy() for name, entry in self._by_name.items()}
+        twin._namesakes = {key: entry.copy() for key, entry in self._namesakes.items()}
+        twin._overflow = self._overflow.copy()
+        return twin
 
     def __len__(self) -> int:
         """Return the number of entries, ``_OTHER`` included once it is used."""

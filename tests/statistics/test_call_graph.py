@@ -188,3 +188,21 @@ def test_tree_is_bounded_and_loses_nothing(calls: list[tuple[str, int]]) -> None
     assert sum(node.self_ns for node in nodes) == sum(self_ns for _, self_ns in calls)
     assert all(node.depth < 3 for node in nodes)
     assert tree.node_count <= 5
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=8), max_size=20), st.text("abc", min_size=1, max_size=8))
+def test_copies_are_independent(paths: list[str], later: str) -> None:
+    """Copies of graph and tree show the moment of copying, and go on as the originals do."""
+    tree, graph = CallTree(max_nodes=6, max_depth=4), CallGraph(max_edges=3)
+    for path in paths:
+        at(tree, path).record(10, 4, "error")
+        graph.record(path[0], path[-1], 10, 4, "error")
+    moment = (tree.tree(), graph.edges(), graph.overflow)
+    copied_tree, copied_graph = tree.copy(), graph.copy()
+    at(tree, later).record(99, 99, "ok")
+    graph.record(later[0], later[-1], 99, 99, "ok")
+    assert (copied_tree.tree(), copied_graph.edges(), copied_graph.overflow) == moment
+    at(copied_tree, later).record(99, 99, "ok")
+    copied_graph.record(later[0], later[-1], 99, 99, "ok")
+    assert copied_tree.tree() == tree.tree()
+    assert (copied_graph.edges(), copied_graph.overflow) == (graph.edges(), graph.overflow)

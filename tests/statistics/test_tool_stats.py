@@ -152,3 +152,22 @@ def test_merged_table_holds_the_calls_of_both() -> None:
             table.get(name).record(1, 1, "ok", None, 0)
     one.merge(other)
     assert {entry.name: entry.count for entry in one} == {"a": 1, "b": 2, OTHER: 2}
+
+
+@settings(max_examples=50)
+@given(CALLS)
+def test_copied_table_is_independent(calls: list[tuple[int, str, str | None]]) -> None:
+    """A copied table shows the moment of copying, and goes on as the original does."""
+    table = ToolTable(max_tools=2)
+    for i, (duration, outcome, error_type) in enumerate(calls):
+        entry = table.get("abc"[i % 3], ("tool", "agent")[i % 2])
+        entry.started(i * SECOND)
+        entry.record(duration, duration, outcome, error_type, i * SECOND)
+    now = 30 * SECOND
+    moment, copied = table.summaries(now), table.copy()
+    table.get("a").started(now)
+    table.get("a").record(7, 7, "error", "OSError", now)
+    assert copied.summaries(now) == moment
+    copied.get("a").started(now)
+    copied.get("a").record(7, 7, "error", "OSError", now)
+    assert copied.summaries(now) == table.summaries(now)
