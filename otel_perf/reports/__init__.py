@@ -1,0 +1,1 @@
+"""What is shown to people: one recorded object per view, and what draws it."""

@@ -1,0 +1,132 @@
+"""The sentences of a run summary: what failed, what is open, what the ledger says, what the measuring cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_perf.reports.text import count_text, duration_text, safe_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_perf.core.ledger import CallBalance, DestinationBalance
+    from otel_perf.reports.run_summary import Overhead, RunSummary
+
+__all__ = ["Fact", "fact_lines", "headline"]
+
+MAX_LINES: Final = 8
+"""Lines about failures, and about open calls: the worst ones; the rest is counted."""
+
+ITEMS: Final = {"traces": "spans", "metrics": "metric points", "logs": "log records"}
+"""What the items of each signal are called."""
+
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line: a label (empty when the line goes on with the one above), a text, whether it is bad news."""
+
+    label: str
+    text: str
+    alarming: bool = False
+
+
+def headline(summary: RunSummary) -> str:
+    """Return the first line: how many calls of how many tools in what time."""
+    calls = summary.calls.calls
+    if not calls and not summary.calls.foreign_spans:
+        return "otel_perf: no call was recorded (decorate a function with @otel_perf.tool)"
+    parts = [f"otel_perf: {_number(calls, 'call')} of {_number(len(summary.tools), 'tool')}"]
+    if summary.elapsed_seconds is not None:
+        parts.append(f"in {duration_text(summary.elapsed_seconds * 1e9)}")
+    return " ".join(parts)
+
+
+def fact_lines(summary: RunSummary) -> Iterator[Fact]:
+    """Yield the lines below the picture."""
+    yield from _failures(summary)
+    yield from _open_calls(summary)
+    yield _calls(summary.calls)
+    yield from _sent(summary.destinations)
+    yield from _cost(summary.overhead)
+
+
+def _failures(summary: RunSummary) -> Iterator[Fact]:
+    found = [
+        (count, tool.name, error_type) for tool in summary.tools for error_type, count in tool.errors_by_type.items()
+    ]
+    found.sort(key=lambda failure: (-failure[0], failure[1:]))
+    for number, (count, name, error_type) in enumerate(found[:MAX_LINES]):
+        text = f"{safe_text(name)}: {count_text(count)} {TIMES} {safe_text(error_type)}"
+        yield Fact("" if number else "Errors", text)
+    if len(found) > MAX_LINES:
+        rest = sum(failure[0] for failure in found[MAX_LINES:])
+        yield Fact("", f"… {count_text(rest)} more, of {len(found) - MAX_LINES} kinds")
+
+
+def _open_calls(summary: RunSummary) -> Iterator[Fact]:
+    for number, call in enumerate(summary.open_calls[:MAX_LINES]):
+        agent = "" if call.agent_name is None else f" (agent {safe_text(call.agent_name)})"
+        text = f"{safe_text(call.name)}, for {duration_text(call.age_seconds * 1e9)}{agent}"
+        yield Fact("" if number else "Still open", text, alarming=True)
+    if len(summary.open_calls) > MAX_LINES:
+        yield Fact("", f"… {count_text(len(summary.open_calls) - MAX_LINES)} more", alarming=True)
+
+
+def _calls(calls: CallBalance) -> Fact:
+    text = (
+        f"{_number(calls.calls, 'call')} = {count_text(calls.span_recorded)} recorded"
+        f" + {count_text(calls.sampled_out)} sampled out + {count_text(calls.disabled)} disabled"
+    )
+    if calls.foreign_spans:
+        text += f"; {_number(calls.foreign_spans, 'span')} of other libraries"
+    if not calls.balanced:
+        text += "; THE LEDGER DOES NOT BALANCE"
+    return Fact("Ledger", text, alarming=not calls.balanced)
+
+
+def _sent(destinations: tuple[DestinationBalance, ...]) -> Iterator[Fact]:
+    for number, balance in enumerate(destinations):
+        counts = {
+            "exported": balance.exported,
+            "left out by tail sampling": balance.tail_sampled,
+            "queued": balance.queued,
+            "in flight": balance.in_flight,
+            "spooled to disk": balance.spooled,
+            "uncertain": balance.uncertain,
+            **{f"rejected ({reason})": count for reason, count in sorted(balance.rejected.items())},
+            **{f"dropped ({reason})": count for reason, count in sorted(balance.dropped.items())},
+        }
+        parts = [f"{count_text(count)} {state}" for state, count in counts.items() if count]
+        items = ITEMS.get(balance.signal, balance.signal)
+        text = f"{safe_text(balance.destination)}: {count_text(balance.accepted)} {safe_text(items)}"
+        text += f" = {' + '.join(parts)}" if parts else ""
+        text += "" if balance.balanced else "; THE LEDGER DOES NOT BALANCE"
+        yield Fact("" if number else "Sent", text, alarming=balance.lost > 0 or not balance.balanced)
+    if not destinations:
+        yield Fact("Sent", "nothing, there is no endpoint: the numbers above stayed in this process")
+
+
+def _cost(overhead: Overhead | None) -> Iterator[Fact]:
+    if overhead is None:
+        yield Fact("Overhead", "not measured")
+        return
+    if overhead.app_ns_per_call is None:
+        text = "calling thread not measured"
+    else:
+        method = "" if overhead.app_method is None else f" ({overhead.app_method})"
+        text = f"{duration_text(overhead.app_ns_per_call)} per call on the calling thread{method}"
+    if overhead.worker_cpu_seconds is None or not overhead.process_cpu_seconds:
+        text += "; worker not measured"
+    else:
+        share = share_text(overhead.worker_cpu_seconds, overhead.process_cpu_seconds)
+        text += f"; worker thread {duration_text(overhead.worker_cpu_seconds * 1e9)} CPU, {share} of the process"
+    yield Fact("Overhead", text)
+    if overhead.internal_errors:
+        yield Fact("", f"{_number(overhead.internal_errors, 'error')} of otel_perf itself, caught", alarming=True)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count_text(count)} {noun}{'' if count == 1 else 's'}"
