@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from otel_perf.statistics.bounds import MAX_ERROR_TYPES, MAX_TOOLS, OTHER
 from otel_perf.statistics.quantiles import DurationSketch
 from otel_perf.statistics.rates import ConcurrencyGauge, RateWindow
 from otel_perf.statistics.tool_summary import ToolSummary, seconds
@@ -11,16 +12,7 @@ from otel_perf.statistics.tool_summary import ToolSummary, seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_ERROR_TYPES", "MAX_TOOLS", "OTHER", "SUMMARY_QUANTILES", "ToolStatistics", "ToolSummary", "ToolTable"]
-
-OTHER = "_OTHER"
-"""Where things go that are beyond a bound; the fallback value of ``error.type`` in OpenTelemetry."""
-
-MAX_ERROR_TYPES = 64
-"""Error types told apart for one tool; real tools show a handful, generated class names have no end."""
-
-MAX_TOOLS = 500
-"""Tools told apart: names made at run time must not grow the memory; 4 MB at the usual 8 kB per tool."""
+__all__ = ["SUMMARY_QUANTILES", "ToolStatistics", "ToolSummary", "ToolTable"]
 
 SUMMARY_QUANTILES = (0.5, 0.9, 0.95, 0.99)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_perf.statistics.call_graph import OTHER, CallEdge, CallGraph, CallNode, CallTree, TreeNode
+from otel_perf.statistics.bounds import OTHER
+from otel_perf.statistics.call_graph import CallEdge, CallGraph, CallNode, CallTree, TreeNode
 from otel_perf.statistics.components import strongly_connected
 
 NAMES = st.sampled_from("abcdef")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_perf.statistics.tool_stats import MAX_ERROR_TYPES, OTHER, ToolStatistics, ToolTable
+from otel_perf.statistics.bounds import MAX_ERROR_TYPES, OTHER
+from otel_perf.statistics.tool_stats import ToolStatistics, ToolTable
 
 SECOND = 1_000_000_000
 CALLS = st.lists(
