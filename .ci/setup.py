@@ -81,10 +81,11 @@ def set_up(environment: Path, locks: tuple[str, ...]) -> None:
         install(pip, "--require-hashes", "--requirement", locks[-1])
         stamp["locks"].update({name: digest(name) for name in locks})
         write_stamp(environment, stamp)
-    # After the lock, so that the build backend is there: no isolated build that would fetch unpinned packages.
-    install(pip, "--no-deps", "--no-build-isolation", "--editable", ".")
-    stamp["project"] = project
-    write_stamp(environment, stamp)
+    if stamp["project"] != project:
+        # After the lock, which brings the build backend: an isolated build would fetch unpinned packages.
+        install(pip, "--no-deps", "--no-build-isolation", "--editable", ".")
+        stamp["project"] = project
+        write_stamp(environment, stamp)
 
 
 def still_holds(stamp: Stamp, environment: Path) -> bool:
