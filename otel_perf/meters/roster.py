@@ -3,6 +3,7 @@
 from typing import Final
 
 from otel_perf.core.guard import logger
+from otel_perf.tracing.values import clean_text
 
 __all__ = ["OTHER", "Roster", "label_text"]
 
@@ -14,9 +15,8 @@ LABEL_LENGTH: Final = 128
 
 
 def label_text(text: str) -> str:
-    """A label value that can be encoded: at most 128 characters, a lone surrogate replaced by ``?``."""
-    cut = text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
-    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()
+    """A label value that can be encoded, of at most 128 characters."""
+    return clean_text(text, LABEL_LENGTH)
 
 
 class Roster:
