@@ -7,12 +7,9 @@ from pathlib import Path
 from otel_perf.config import document
 from otel_perf.config.draft import Candidate, Draft, suggestion
 from otel_perf.config.rules import OTLP_FIELDS, SIGNALS, TYPES
-from otel_perf.config.sources import Source, shown
+from otel_perf.config.sources import Source, printable, shown
 
 __all__ = ["offer"]
-
-REGULAR_ONLY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-"""Opening a named pipe must not wait for its other end; what is no regular file is refused afterwards."""
 
 TOP_LEVEL = tuple(name for name in TYPES if "." not in name and name != "config_file")
 
@@ -23,10 +20,10 @@ def offer(draft: Draft, named: Candidate) -> None:
     try:
         found = _trusted(path)
     except document.BadDocument as bad:
-        where = f"{path}:{bad.line}" if bad.line else named.where
+        where = f"{printable(str(path))}:{bad.line}" if bad.line else named.where
         draft.refuse("", where, bad.rule, named.source, "the file is not used")
         return
-    _offer_keys(draft, _File(str(path), found), "", found.values)
+    _offer_keys(draft, _File(printable(str(path)), found), "", found.values)
 
 
 def _trusted(path: Path) -> document.Document:
@@ -41,14 +38,19 @@ def _trusted(path: Path) -> document.Document:
 def _read(path: Path) -> tuple[bytes, str]:
     """The content, and how others could change it (empty when they cannot)."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | REGULAR_ONLY)
-    except (OSError, ValueError) as error:
-        raise document.BadDocument(f"cannot be read ({getattr(error, 'strerror', None) or 'bad path'})") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise document.BadDocument("is no regular file")
-        return file.read(document.MAX_BYTES + 1), _exposed(status)
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            content = file.read(document.MAX_BYTES + 1) if stat.S_ISREG(status.st_mode) else None
+    except OSError as error:
+        raise document.BadDocument(f"cannot be read ({error.strerror})") from None
+    if content is None:
+        raise document.BadDocument("is no regular file")
+    return content, _exposed(status)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a named pipe without waiting for its other end; what is no regular file is refused afterwards."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _exposed(status: os.stat_result) -> str:
@@ -81,7 +83,7 @@ def _offer_keys(draft: Draft, file: _File, prefix: str, values: dict[str, object
         source = file.source(name)
         label = f"{source.detail} {name}"
         if key not in known:
-            draft.refuse("", f"{source.detail} {shown(key)}", suggestion(key, known), source, "ignored")
+            draft.refuse("", f"{source.detail} {shown(name)}", suggestion(key, known), source, "ignored")
         elif key not in SIGNALS or prefix:
             draft.offer(name, value, source, label)
         elif isinstance(value, dict):

@@ -1,6 +1,7 @@
 """The table of environment variables. Nothing else in the package reads the environment."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from otel_perf.config import texts
 __all__ = ["NOT_READ", "OWN_PREFIX", "VARIABLES", "Variable", "hidden", "present", "unattended", "unknown"]
 
 OWN_PREFIX = "OTEL_PERF_"
+
+SERVICE_LINK = re.compile(r"OTEL_PERF_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_.*)?)")
+"""What Kubernetes puts into every container of a namespace that has a service called ``otel-perf``."""
 
 Parser = Callable[[str, str], object]
 """From a field's name and a text to a value; raises ``Refused`` with the rule that the text breaks."""
@@ -176,7 +180,8 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     """Names with our prefix that no row knows: misspelled, or of another version."""
     source = os.environ if environ is None else environ
     known = {variable.name for variable in VARIABLES}
-    return sorted(name for name in source if name.startswith(OWN_PREFIX) and name not in known)
+    ours = (name for name in source if name.startswith(OWN_PREFIX) and not SERVICE_LINK.fullmatch(name))
+    return sorted(name for name in ours if name not in known)
 
 
 def unattended(environ: Mapping[str, str] | None = None) -> str | None:

@@ -53,20 +53,21 @@ def load(arguments: Mapping[str, object], *, environ: Mapping[str, str] | None =
     return loaded
 
 
-def _offer_arguments(draft: Draft, prefix: str, arguments: Mapping[str, object]) -> None:
+def _offer_arguments(draft: Draft, prefix: str, arguments: Mapping[Any, object]) -> None:
     """The application's arguments, or those for one signal."""
     source = Source("argument")
     known = OTLP_FIELDS if prefix else (*(name for name in TYPES if "." not in name), *SIGNALS)
     for key, value in arguments.items():
-        name = f"{prefix}{key}"
-        if key not in known:
-            draft.refuse("", f"argument {shown(key)}", suggestion(str(key), known), source, "ignored")
-        elif key not in SIGNALS or prefix:
+        word = key if isinstance(key, str) else type(key).__name__
+        name = f"{prefix}{word}"
+        if word not in known:
+            draft.refuse("", f"argument {shown(name)}", suggestion(word, known), source, "ignored")
+        elif word not in SIGNALS or prefix:
             draft.offer(name, value, source, f"argument {name}")
         elif isinstance(value, dict):
-            _offer_arguments(draft, f"{key}.", value)
+            _offer_arguments(draft, f"{word}.", value)
         elif value is not None:
-            draft.refuse("", f"argument {key}", "must be a dictionary of OTLP settings", source, "ignored")
+            draft.refuse("", f"argument {word}", "must be a dictionary of OTLP settings", source, "ignored")
 
 
 def _offer_environment(draft: Draft, environ: Mapping[str, str] | None) -> None:

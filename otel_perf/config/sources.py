@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["RANKS", "Kind", "Problem", "Source", "shown"]
+__all__ = ["RANKS", "Kind", "Problem", "Source", "printable", "shown"]
 
 Kind = Literal["argument", "environment", "file", "preset", "default"]
 
 RANKS: tuple[Kind, ...] = ("argument", "environment", "file", "preset", "default")
 """Strongest first."""
 
-SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 100
 """Of a refused text; enough to recognise it, too few to flood a log."""
 
 
@@ -61,18 +61,21 @@ def shown(value: object) -> str:
     """
     kind = type(value)
     if kind is str:
-        return f'"{_printable(str(value))}"'
+        return f'"{_cut(str(value))}"'
     if kind is bool or kind is float:
         return repr(value)
     if isinstance(value, int) and kind is int and abs(value) < 10**SHOWN_CHARACTERS:
         return repr(value)
-    return f"<{_printable(kind.__name__)}>"
+    return f"<{_cut(kind.__name__)}>"
 
 
-def _printable(text: str) -> str:
-    """``text`` cut to length, with quotes, control characters and lone surrogates escaped."""
-    cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+def printable(text: str) -> str:
+    """``text`` with quotes, control characters and lone surrogates escaped, so that it stays on one line."""
     return "".join(
         character if character.isprintable() and character not in '"\\' else repr(f"'{character}")[2:-1]
-        for character in cut
+        for character in text
     )
+
+
+def _cut(text: str) -> str:
+    return printable(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…")
