@@ -11,14 +11,14 @@ from typing import Final
 
 from otel_perf.core.guard import guard
 from otel_perf.tracing.redacted_copy import RedactedCopy
-from otel_perf.tracing.redaction_rules import RULES, Rule
+from otel_perf.tracing.redaction_rules import RULES, Rule, named_rules
 
 __all__ = ["FAILED", "MAX_TEXT", "Redactor"]
 
 FAILED: Final = "<redaction failed>"
 """Stands for a text or value whose redaction failed."""
 
-MAX_TEXT: Final = 256 * 1024
+MAX_TEXT: Final = 128 * 1024
 """Characters of one text that are looked at and kept. Nothing that is captured may be longer."""
 
 OVERLAP: Final = 1024
@@ -65,9 +65,9 @@ class Redactor:
         patterns: Iterable[Rule] = RULES,
         hook: Callable[[str], str] | None = None,
     ) -> None:
-        own = (_NO_WORD.sub("", key.lower()) for key in deny_keys)
-        self._parts: tuple[str, ...] = (*SECRET_PARTS, *(part for part in own if part))
-        self._rules = tuple(patterns)
+        own = [words for key in deny_keys if (words := [word.lower() for word in _WORDS.findall(key)])]
+        self._parts: tuple[str, ...] = (*SECRET_PARTS, *("".join(words) for words in own))
+        self._rules = (*patterns, *(named_rules("[-_ ]?".join(words) for words in own) if own else ()))
         self._hook = hook
         self._known_keys: dict[str, tuple[bool, bool]] = {}
 

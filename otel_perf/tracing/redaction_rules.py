@@ -5,11 +5,11 @@ pattern is tried only where its anchor stands.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-__all__ = ["EMAIL", "RULES", "Rule", "is_card_number"]
+__all__ = ["EMAIL", "RULES", "Rule", "is_card_number", "named_rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,10 @@ class Rule:
 
 
 def _lower(text: str) -> str:
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
+    """Lower case, character for character: U+0130 is the only one whose lower case is longer than itself."""
+    return text.replace("\u0130", "I").lower()
 
 
-_ASCII_LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _NO_DIGIT: Final = str.maketrans("", "", " -")
 
@@ -85,14 +84,38 @@ def is_card_number(text: str) -> bool:
     return (sum(plain) - 48 * len(plain) + sum(doubled)) % 10 == 0
 
 
-_NAMED: Final = (
-    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|credential"
-    r"|authorization|auth|cookie|session|jwt|dsn|connection[-_ ]?string)"
-)
-_VALUE: Final = r"(?!\[redacted:)(?:\\{0,2}+\"[^\"\n]{0,1024}+|\\{0,2}+'[^'\n]{0,1024}+|[^\s\"'\\,;&<>]++)"
+_SECRET_NAMES: Final = (
+    "passw(?:or)?d", "passphrase", "passcode", "pwd", "secret(?!ar)", "token(?!i[sz])", "api[-_ ]?key",
+    "access[-_ ]?key", "private[-_ ]?key", "credential", "authorization", "auth(?!or)", "cookie", "session", "jwt",
+    "dsn", "connection[-_ ]?string",
+)  # fmt: skip
 _ASSIGNED: Final = r"[\w.-]{0,32}+(?:\\{0,2}+[\"'])?+\]?+\s{0,4}+(?:=>|:=|[:=])\s{0,4}+"
-_OPTION: Final = r"(?:-[\w-]{0,32}+)?+\s{1,4}+"
 _SCHEME: Final = r"(?:(?:basic|bearer|digest|token|negotiate)\s{1,4}+)?+"
+_OPTION: Final = r"(?:-[\w-]{0,32}+)?+\s{1,4}+"
+_QUOTE: Final = r"(?P<quote>\\{0,2}+[\"'])?+"
+_VALUE: Final = r"(?!\[redacted:)(?(quote)(?:(?!(?P=quote))(?:\\.|[^\n]))++|[^\s\"'\\,;&<>]++)"
+_COUNT: Final = re.compile(r"(?:token|auth|session|cookie)[\w.-]*+\W{1,8}+(?:\d{1,9}|true|false|null|none)[)}\]]{0,8}$")
+
+
+def is_no_count(text: str) -> bool:
+    """Whether a name with its value is more than a number or a flag (``"max_tokens": 512``)."""
+    return _COUNT.match(text) is None
+
+
+def named_rules(names: Iterable[str]) -> tuple[Rule, ...]:
+    """Rules for a secret behind its name: ``name=secret``, ``"name": "secret"``, ``--name secret``.
+
+    Args:
+        names: Regular expressions in lower case, without groups of their own.
+    """
+    named = f"(?:{'|'.join(names)})"
+    assigned = rf"(?P<keep>{named}{_ASSIGNED}{_SCHEME}{_QUOTE}){_VALUE}"
+    option = rf"(?P<keep>--(?:[a-z]{{1,20}}+-){{0,4}}?{named}{_OPTION}{_QUOTE}){_VALUE}"
+    return (
+        Rule.of("key", assigned, ":", "=", accept=is_no_count, lowered=True),
+        Rule.of("key", option, "--", lowered=True),
+    )
+
 
 RULES: Final = (
     Rule.of("pem", r"(?s)-----BEGIN [^-]{1,64}-----.*?(?:-----END [^-]{1,64}-----|\Z)", "-----BEGIN "),
@@ -106,12 +129,11 @@ RULES: Final = (
     Rule.of("slack-webhook", r"(?P<keep>hooks\.slack\.com/)[\w/-]{8,}+", "hooks.slack.com/"),
     Rule.of("google-key", r"AIza[\w-]{35}", "AIza"),
     Rule.of("huggingface-token", r"hf_[0-9A-Za-z]{20,}+", "hf_"),
-    Rule.of("jwt", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{4,}+(?:\.[\w-]*+)?+", "eyJ"),
-    Rule.of("url-credentials", r"(?P<keep>://)[^\s/@:?#]*+:[^\s/@]++(?=@)", "://"),
+    Rule.of("jwt", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{4,}+(?:\.[\w-]*+){0,4}+", "eyJ"),
+    Rule.of("url-credentials", r"(?P<keep>://)[^\s/@:?#]*+:[^\s/]*(?=@)", "://"),
     Rule.of("bearer", r"(?P<keep>bearer\s{1,4}+)[\w.~+/=-]{8,}+", "bearer", lowered=True),
-    Rule.of("key", rf"(?P<keep>{_NAMED}{_ASSIGNED}{_SCHEME}){_VALUE}", ":", "=", lowered=True),
-    Rule.of("key", rf"(?P<keep>--(?:[a-z]{{1,20}}+-){{0,4}}?{_NAMED}{_OPTION}){_VALUE}", "--", lowered=True),
-    Rule.of("card", r"(?<![\w.-])[2-6]\d{3}(?:[ -]?+\d){9,15}+(?![\w-])", accept=is_card_number),
+    *named_rules(_SECRET_NAMES),
+    Rule.of("card", r"(?<![\w.-])[2-6]\d{3}(?:[ -]?+\d){9,15}+(?![\w-]|\.\d)", accept=is_card_number),
 )
 """What is redacted by default."""
 
