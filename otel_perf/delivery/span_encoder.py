@@ -8,23 +8,22 @@ Field numbers: opentelemetry/proto/trace/v1/trace.proto.
 import struct
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import combinations
 from typing import Final, cast
 
 from opentelemetry.trace import DEFAULT_TRACE_STATE
 
 from otel_perf.core.clock import Clock
 from otel_perf.core.records import Failure, Identity, SpanContext, SpanDetails, SpanEvent, SpanLink, Tool, ToolCall
-from otel_perf.delivery.attribute_encoder import encode_attributes, encode_text
+from otel_perf.delivery.attribute_encoder import AttributeField, encode_text
 from otel_perf.delivery.call_attributes import failure_attributes, merge_attributes, status_code
 from otel_perf.delivery.span_request import SpanGroup
 from otel_perf.delivery.wire import (
+    TABLE_SIZE,
     UINT64_MAX,
-    VARINTS,
     fixed32_field,
     fixed64_field,
+    heads,
     length_delimited,
-    varint,
     varint_field,
 )
 from otel_perf.tracing.span import ToolSpan
@@ -33,7 +32,7 @@ __all__ = ["SpanEncoder"]
 
 TRACE_STATE: Final = 3
 NAME: Final = 5
-ATTRIBUTES_TAG: Final = b"\x4a"
+ATTRIBUTES: Final = 9
 DROPPED_ATTRIBUTES: Final = 10
 EVENTS: Final = 11
 DROPPED_EVENTS: Final = 12
@@ -43,12 +42,12 @@ STATUS: Final = 15
 
 EVENT_TIME: Final = 1
 EVENT_NAME: Final = 2
-EVENT_ATTRIBUTES_TAG: Final = b"\x1a"
+EVENT_ATTRIBUTES: Final = 3
 EVENT_DROPPED: Final = 4
 
 LINK_TRACE_ID: Final = 1
 LINK_SPAN_ID: Final = 2
-LINK_ATTRIBUTES_TAG: Final = b"\x22"
+LINK_ATTRIBUTES: Final = 4
 LINK_DROPPED: Final = 5
 LINK_FLAGS: Final = 6
 
@@ -69,10 +68,13 @@ _STATUSES: Final = (STATUS_UNSET, b"\x7a\x02\x18\x01", b"\x7a\x02\x18\x02")
 FAILURE_KEYS: Final = dict.fromkeys(("error.type", "otel_perf.outcome"))
 TRACE_ID_MAX: Final = 2**128 - 1
 
-SPAN_TAG: Final = b"\x12"
+SPAN: Final = 2
 """A span in ``ScopeSpans``."""
-HEADS: Final = tuple(SPAN_TAG + length for length in VARINTS)
-_HEADS_SIZE: Final = len(HEADS)
+
+_heads: Final = heads(SPAN)
+_attributes: Final = AttributeField(ATTRIBUTES)
+_event_attributes: Final = AttributeField(EVENT_ATTRIBUTES)
+_link_attributes: Final = AttributeField(LINK_ATTRIBUTES)
 
 # Trace id (1), span id (2), start (7), end (8); with a parent id (4) the second.
 _pack_root: Final = struct.Struct("<2s16s2s8sBQBQ").pack
@@ -131,7 +133,7 @@ class SpanEncoder:
         else:
             body = head + _encode_rest(call, static) + flags
         size = len(body)
-        return (HEADS[size] if size < _HEADS_SIZE else SPAN_TAG + varint(size)) + body
+        return _heads[size] + body if size < TABLE_SIZE else length_delimited(SPAN, body)
 
 
 def _identify(call: ToolCall) -> SpanContext:
@@ -146,7 +148,7 @@ def _encode_trace_state(context: SpanContext) -> bytes:
 
 def _encode_tool(tool: Tool) -> bytes:
     """Name, kind and attributes of a tool's spans; made once."""
-    attributes = encode_attributes(ATTRIBUTES_TAG, tool.attributes.items())
+    attributes = _attributes.encode(tool.attributes.items())
     tool.encoded = _encode_name(tool.span_name) + attributes
     return tool.encoded
 
@@ -156,79 +158,82 @@ def _encode_name(name: str) -> bytes:
 
 
 def _encode_identity(identity: Identity) -> bytes:
-    identity.encoded = encode_attributes(ATTRIBUTES_TAG, identity.attributes.items())
+    identity.encoded = _attributes.encode(identity.attributes.items())
     return identity.encoded
 
 
 @lru_cache(maxsize=1024)
 def _encode_failure(failure: Failure) -> bytes:
     """Attributes of a failure; one object per exception class is shared by its calls."""
-    return encode_attributes(ATTRIBUTES_TAG, failure_attributes(failure).items())
+    return _attributes.encode(failure_attributes(failure).items())
 
 
 def _encode_rest(call: ToolCall, static: bytes) -> bytes:
-    """What follows identifiers and times, up to the status, of a call that is more than its tool."""
-    details, failure, identity = call.details, call.failure, call.scope.identity
+    """All but identifiers, times and flags of a call that is more than its tool."""
+    details, identity = call.details, call.scope.identity
     if _must_merge(call):
         name = call.tool.span_name if details is None or details.name is None else details.name
-        parts = [_encode_name(name), encode_attributes(ATTRIBUTES_TAG, merge_attributes(call).items())]
+        body = _encode_name(name) + _attributes.encode(merge_attributes(call).items())
     else:
-        parts = [static]
+        body = static
         if identity is not None:
-            parts.append(identity.encoded or _encode_identity(identity))
-        if details is not None:
+            body += identity.encoded or _encode_identity(identity)
+        if details is not None and details.attributes:
             # Taken out in one step: another thread may still be in the middle of set_attribute().
-            parts.append(encode_attributes(ATTRIBUTES_TAG, list(details.attributes.items())))
-        if failure is not None:
-            parts.append(_encode_failure(failure))
-    if details is not None:
-        parts.append(_encode_lists(details))
-    parts.append(_encode_status(call))
-    return b"".join(parts)
+            body += _attributes.encode(list(details.attributes.items()))
+        if call.failure is not None:
+            body += _encode_failure(call.failure)
+    if details is None:
+        return body + _STATUSES[status_code(call)]
+    return body + _encode_lists(details) + _encode_status(status_code(call), details.status_description)
 
 
 def _must_merge(call: ToolCall) -> bool:
     """Whether the span has a name of its own, or a key stands in two of the places that attributes come from."""
-    details = call.details
-    if details is not None and details.name is not None:
-        return True
+    details, identity = call.details, call.scope.identity
     places: list[Mapping[str, object]] = [call.tool.attributes]
-    if call.scope.identity is not None:
-        places.append(call.scope.identity.attributes)
-    if details is not None and details.attributes:
-        places.append(details.attributes)
+    if identity is not None:
+        places.append(identity.attributes)
     if call.failure is not None:
         places.append(FAILURE_KEYS)
-    return any(not first.keys().isdisjoint(second) for first, second in combinations(places, 2))
+    if details is not None:
+        if details.name is not None:
+            return True
+        places.append(details.attributes)
+    while places:
+        keys = places.pop().keys()
+        for other in places:
+            if not keys.isdisjoint(other):
+                return True
+    return False
 
 
-def _encode_status(call: ToolCall) -> bytes:
-    code = status_code(call)
-    description = None if call.details is None else call.details.status_description
+def _encode_status(code: int, description: str | None) -> bytes:
     if not description:
         return _STATUSES[code]
-    return length_delimited(STATUS, length_delimited(STATUS_MESSAGE, encode_text(description)) + _STATUSES[code][2:])
+    message = length_delimited(STATUS_MESSAGE, encode_text(description))
+    return length_delimited(STATUS, message + varint_field(STATUS_CODE, code))
 
 
 def _encode_lists(details: SpanDetails) -> bytes:
     """Events, links and the counts of what was dropped; nothing for most calls."""
-    parts = []
-    if details.dropped_attributes:
-        parts.append(varint_field(DROPPED_ATTRIBUTES, details.dropped_attributes))
+    body = b""
     if details.events:
-        parts += [length_delimited(EVENTS, _encode_event(event)) for event in list(details.events)]
-    if details.dropped_events:
-        parts.append(varint_field(DROPPED_EVENTS, details.dropped_events))
+        body = b"".join([length_delimited(EVENTS, _encode_event(event)) for event in list(details.events)])
     if details.links:
-        parts += [length_delimited(LINKS, _encode_link(link)) for link in list(details.links)]
+        body += b"".join([length_delimited(LINKS, _encode_link(link)) for link in list(details.links)])
+    if details.dropped_attributes:
+        body += varint_field(DROPPED_ATTRIBUTES, details.dropped_attributes)
+    if details.dropped_events:
+        body += varint_field(DROPPED_EVENTS, details.dropped_events)
     if details.dropped_links:
-        parts.append(varint_field(DROPPED_LINKS, details.dropped_links))
-    return b"".join(parts)
+        body += varint_field(DROPPED_LINKS, details.dropped_links)
+    return body
 
 
 def _encode_event(event: SpanEvent) -> bytes:
     encoded = fixed64_field(EVENT_TIME, event.timestamp) + length_delimited(EVENT_NAME, encode_text(event.name))
-    encoded += encode_attributes(EVENT_ATTRIBUTES_TAG, event.attributes.items())
+    encoded += _event_attributes.encode(event.attributes.items())
     if event.dropped_attributes:
         encoded += varint_field(EVENT_DROPPED, event.dropped_attributes)
     return encoded
@@ -239,7 +244,7 @@ def _encode_link(link: SpanLink) -> bytes:
     context = link.context
     encoded = length_delimited(LINK_TRACE_ID, (context.trace_id & TRACE_ID_MAX).to_bytes(16, "big"))
     encoded += length_delimited(LINK_SPAN_ID, (context.span_id & UINT64_MAX).to_bytes(8, "big"))
-    encoded += encode_attributes(LINK_ATTRIBUTES_TAG, link.attributes.items())
+    encoded += _link_attributes.encode(link.attributes.items())
     if link.dropped_attributes:
         encoded += varint_field(LINK_DROPPED, link.dropped_attributes)
     flags = HAS_IS_REMOTE | IS_REMOTE if context.is_remote else HAS_IS_REMOTE

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.resources import Resource
 
-from otel_perf.delivery.attribute_encoder import encode_attributes, encode_text
+from otel_perf.delivery.attribute_encoder import AttributeField, encode_text
 from otel_perf.delivery.wire import length_delimited
 
 __all__ = ["EncodedSpan", "SpanGroup", "build_request", "encode_resource", "encode_scope", "frame"]
@@ -22,10 +22,10 @@ DESCRIPTION: Final = 1
 SCHEMA_URL: Final = 3
 """In both of them."""
 
-RESOURCE_ATTRIBUTES_TAG: Final = b"\x0a"
 SCOPE_NAME: Final = 1
 SCOPE_VERSION: Final = 2
-SCOPE_ATTRIBUTES_TAG: Final = b"\x1a"
+_resource_attributes: Final = AttributeField(1)
+_scope_attributes: Final = AttributeField(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _join_scopes(scopes: Mapping[bytes, Sequence[bytes]]) -> bytes:
 
 def encode_resource(resource: Resource) -> bytes:
     """A resource and its schema as the fields of ``ResourceSpans`` that hold them."""
-    return frame(encode_attributes(RESOURCE_ATTRIBUTES_TAG, resource.attributes.items()), resource.schema_url)
+    return frame(_resource_attributes.encode(resource.attributes.items()), resource.schema_url)
 
 
 def encode_scope(
@@ -94,7 +94,7 @@ def encode_scope(
     scope = length_delimited(SCOPE_NAME, encode_text(name)) if name else b""
     if version:
         scope += length_delimited(SCOPE_VERSION, encode_text(version))
-    scope += encode_attributes(SCOPE_ATTRIBUTES_TAG, (attributes or {}).items())
+    scope += _scope_attributes.encode((attributes or {}).items())
     return frame(scope, schema_url)
 
 

@@ -10,12 +10,14 @@ __all__ = [
     "FIXED32",
     "FIXED64",
     "LENGTH_DELIMITED",
+    "TABLE_SIZE",
     "UINT32_MAX",
     "UINT64_MAX",
     "VARINT",
     "VARINTS",
     "fixed32_field",
     "fixed64_field",
+    "heads",
     "length_delimited",
     "tag",
     "varint",
@@ -44,18 +46,26 @@ def _make_varint(number: int) -> bytes:
     return bytes(groups)
 
 
-VARINTS: Final = tuple(map(_make_varint, range(2048)))
-"""The first ones, made once: most lengths in a span are below (80 KB of memory for 60 ns less per length)."""
+TABLE_SIZE: Final = 1024
+"""Lengths below are looked up: 40 KB of memory per table, for 60 ns less per length."""
+
+VARINTS: Final = tuple(map(_make_varint, range(TABLE_SIZE)))
+"""The first variable-length integers."""
 
 
 def varint(number: int) -> bytes:
     """An unsigned integer of up to 64 bits, seven bits a byte, lowest first."""
-    return VARINTS[number] if number < len(VARINTS) else _make_varint(number)
+    return VARINTS[number] if number < TABLE_SIZE else _make_varint(number)
 
 
 def tag(field: int, wire_type: int) -> bytes:
     """What precedes a field's value."""
     return varint(field << 3 | wire_type)
+
+
+def heads(field: int) -> tuple[bytes, ...]:
+    """Tag and length of a length-delimited field, by length, for lengths below ``TABLE_SIZE``."""
+    return tuple(tag(field, LENGTH_DELIMITED) + length for length in VARINTS)
 
 
 def length_delimited(field: int, value: bytes) -> bytes:

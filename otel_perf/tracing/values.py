@@ -88,20 +88,16 @@ def clean_attributes(
         The attributes, the number of dropped ones, and the bytes that their values take beyond a leaf's own size.
     """
     cleaned: dict[str, AttributeValue] = {}
-    seen = heavy = 0
-    try:
-        for key, value in _pairs(attributes, count_limit):
-            seen += 1
-            name = _key_text(key, length_limit)
-            if name and (name in cleaned or len(cleaned) < count_limit):
-                # A None is kept as an empty value, as the SDK does.
-                safe = cast(AttributeValue, clean_value(value, length_limit))
-                heavy += weight_of(safe)
-                cleaned[name] = safe
-        dropped = _size(attributes) - len(cleaned)
-    except Exception:  # noqa: BLE001 - somebody else's mapping; what it did not give is counted
-        dropped = seen + 1 - len(cleaned)
-    return cleaned, max(dropped, 0), heavy
+    heavy = 0
+    pairs, size = _take_pairs(attributes, count_limit)
+    for key, value in pairs:
+        name = _key_text(key, length_limit)
+        if name and (name in cleaned or len(cleaned) < count_limit):
+            # A None is kept as an empty value, as the SDK does.
+            safe = cast(AttributeValue, clean_value(value, length_limit))
+            heavy += weight_of(safe)
+            cleaned[name] = safe
+    return cleaned, max(size - len(cleaned), 0), heavy
 
 
 def weight_of(value: "AttributeValue | None") -> int:
@@ -124,17 +120,16 @@ def _weight_inside(value: "AttributeValue | None") -> int:
     return weight_of(value) or sys.getsizeof(value)
 
 
-def _pairs(attributes: object, count_limit: int) -> list[tuple[object, object]]:
-    """The pairs worth looking at: twice the limit leaves room for keys that are no keys."""
-    if attributes is None or not isinstance(attributes, Mapping):
-        return []
-    return list(islice(attributes.items(), 2 * count_limit + 1))
-
-
-def _size(attributes: object) -> int:
-    if isinstance(attributes, Mapping):
-        return len(attributes)
-    return 1 if attributes else 0
+def _take_pairs(attributes: object, count_limit: int) -> tuple[list[tuple[object, object]], int]:
+    """The pairs worth looking at (twice the limit leaves room for keys that are no keys), and how many there are."""
+    size = 1
+    try:
+        if not isinstance(attributes, Mapping):
+            return [], size if attributes else 0
+        size = len(attributes)
+        return list(islice(attributes.items(), 2 * count_limit + 1)), size
+    except Exception:  # noqa: BLE001 - somebody else's mapping; what it did not give is counted
+        return [], size
 
 
 def _has_text(kind: type) -> bool:
