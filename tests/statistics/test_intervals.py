@@ -98,3 +98,18 @@ def test_deep_overlap_is_linear() -> None:
         children.add(0, end)
     assert children.covered_ns(0, 10**7) == ends[-1]
     assert len(children) == 1
+
+
+def test_child_before_the_forgotten_ones_is_exact() -> None:
+    """A late report of a child that began before the forgotten intervals and ended before them loses nothing."""
+    row = [(i * 10, i * 10 + 5) for i in range(10, 1000)]
+    children = child_time([*row, (20, 60), (70, 95)])
+    truth = covered([*row, (20, 60), (70, 95)], 0, 10_000)
+    assert (children.covered_ns(0, 10_000), children.approximate) == (truth, False)
+
+
+def test_parent_that_cuts_forgotten_intervals_is_told() -> None:
+    """A parent's bound inside of the forgotten intervals gives an upper bound and the flag."""
+    children = child_time([(i * 10, i * 10 + 5) for i in range(1000)])
+    assert children.covered_ns(4000, 10_000) >= 3000
+    assert children.approximate

@@ -64,3 +64,11 @@ def test_counters_widen_past_32_bits() -> None:
     counts.tally([5, 5])
     counts.add(5, 2**33)
     assert list(counts.filled()) == [(5, 2**32 + 1 + 2**33)]
+
+
+def test_counters_widen_when_many_are_added_at_once() -> None:
+    """Merging large counts does not overflow."""
+    counts = BucketCounts()
+    counts.add(70, 2**32 - 1)
+    counts.add(70, 2**32 - 1)
+    assert list(counts.filled()) == [(70, 2**33 - 2)]

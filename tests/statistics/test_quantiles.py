@@ -233,6 +233,23 @@ def test_order_does_not_matter(values: list[int]) -> None:
         assert sketch_of(values, limit) == sketch_of(sorted(values), limit)
 
 
+def test_counts_past_32_bits_go_on() -> None:
+    """A sketch with 2**32 - 1 equal values takes one more, and merging doubles that."""
+    content = sketch_of([1000], limit=0).to_dict()
+    sketch = DurationSketch.from_dict({**content, "buckets": [[content["buckets"][0][0], 2**32 - 1]]})
+    sketch.add(1000)
+    assert sketch.count == 2**32
+    sketch.merge(sketch)
+    assert sketch.count == 2**33
+    assert sketch.quantile(0.5) == 1000.0
+
+
+def test_sketch_is_compared_with_sketches_only() -> None:
+    """A sketch equals no other thing, and its text says what it holds."""
+    assert DurationSketch() != 0
+    assert repr(sketch_of([5])) == "DurationSketch(count=1, total_ns=5, exact=True)"
+
+
 def test_memory_is_bounded() -> None:
     """A sketch over the whole range of durations stays below 16 kB."""
     sketch = DurationSketch()
