@@ -11,7 +11,7 @@ PACKAGE = REPOSITORY / "otel_perf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 API = ("opentelemetry.trace", "opentelemetry.context", "opentelemetry.baggage", "opentelemetry.propagate",
-       "opentelemetry.metrics", "opentelemetry.util.types", "opentelemetry.propagators")  # fmt: skip
+       "opentelemetry.metrics", "opentelemetry.attributes", "opentelemetry.util.types", "opentelemetry.propagators")  # fmt: skip
 SDK = ("opentelemetry.sdk", "opentelemetry.semconv")
 
 # What each package may use beside the standard library and the package itself. A prefix stands for all below it.
