@@ -80,11 +80,14 @@ class Redactor:
         return FAILED if redacted is None else redacted
 
     def _redact_text(self, text: str, limit: int) -> str:
-        length = str.__len__(text)
-        window = str.__getitem__(text, slice(limit + OVERLAP))
+        reach = limit + OVERLAP
+        is_cut = str.__len__(text) > reach
+        window = str.__getitem__(text, slice(reach))
         for rule in self._rules:
             window = rule.apply(window)
-        if length > limit + OVERLAP:
+            if len(window) > reach:  # a marker is longer than the shortest secrets
+                window, is_cut = window[:reach], True
+        if is_cut:
             window = window[:-OVERLAP]
         if self._hook is not None:
             window = self._hook(window)

@@ -130,12 +130,12 @@ RULES: Final = (
     Rule.of("google-key", r"AIza[\w-]{35}", "AIza"),
     Rule.of("huggingface-token", r"hf_[0-9A-Za-z]{20,}+", "hf_"),
     Rule.of("jwt", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{4,}+(?:\.[\w-]*+){0,4}+", "eyJ"),
-    Rule.of("url-credentials", r"(?P<keep>://)[^\s/@:?#]*+:[^\s/]*(?=@)", "://"),
     Rule.of("bearer", r"(?P<keep>bearer\s{1,4}+)[\w.~+/=-]{8,}+", "bearer", lowered=True),
-    *named_rules(_SECRET_NAMES),
     Rule.of("card", r"(?<![\w.-])[2-6]\d{3}(?:[ -]?+\d){9,15}+(?![\w-]|\.\d)", accept=is_card_number),
+    *named_rules(_SECRET_NAMES),
+    Rule.of("url", r"(?P<keep>://)[^\s/@:?#]*+:[^\s/]*(?=@)", "://"),
 )
-"""What is redacted by default."""
+"""What is redacted by default. Rules whose marker may be longer than the secret come last."""
 
 EMAIL: Final = Rule.of("email", r"(?<![\w.%+-])[\w.%+-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+", "@")
 """E-mail addresses. Not redacted unless asked for (``patterns=(*RULES, EMAIL)``), since tools work with them."""
