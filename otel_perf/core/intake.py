@@ -53,6 +53,7 @@ class Intake:
     """The queues, their bound, and what is switched on.
 
     Attributes:
+        accepting: True while a pipeline takes records out, so that spans of other libraries may be handed in.
         deferred: True while calls are recorded as deferred spans (the fast path).
         finished: Calls that ended, oldest first.
         started: Calls that began, oldest first; the worker keeps those which have not ended.
@@ -70,6 +71,7 @@ class Intake:
         "_disabled",
         "_weight",
         "_weight_lock",
+        "accepting",
         "deferred",
         "finished",
         "foreign",
@@ -96,6 +98,7 @@ class Intake:
 
     def switch_off(self) -> None:
         """Stop recording. Calls that are under way still end up in ``finished``."""
+        self.accepting = False
         self.deferred = False
         self.lifecycle: Lifecycle = SwitchedOff()
         self.high_water = 1 << 62

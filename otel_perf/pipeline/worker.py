@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal, Protocol
 
 from otel_perf.core import clock
@@ -138,6 +139,7 @@ class Worker:
                 time.sleep(BUSY_WAIT_SECONDS)
 
     def _loop(self) -> None:
+        self.cpu_ns = clock.thread_cpu_ns()
         last_traffic_ns = last_second_ns = clock.monotonic_ns()
         while not self._stopping:
             quiet = clock.monotonic_ns() - last_traffic_ns > QUIET_AFTER_NS
@@ -264,20 +266,24 @@ class Worker:
 
     # -- account -------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While inside nothing is drained and nothing dropped; calls go on being appended."""
+        with self.lock, self._count_lock:
+            yield
+
     def balance(self, waiting: Sequence[ToolCall], foreign_waiting: int) -> CallBalance:
-        """The calls so far, those in ``waiting`` (a copy of the queue) included. Runs under the lock."""
+        """The calls so far, those in ``waiting`` (a copy of the queue) included. Call it inside ``frozen``."""
+        disabled = self._intake.disabled
         recorded_waiting = sum(call.scope.sampled for call in waiting)
-        with self._count_lock:
-            return CallBalance(
-                calls=self._taken + self._overflowed + len(waiting) + self._intake.disabled,
-                span_recorded=self._recorded + self._overflowed_recorded + recorded_waiting,
-                sampled_out=self._sampled_out
-                + (self._overflowed - self._overflowed_recorded)
-                + len(waiting)
-                - recorded_waiting,
-                disabled=self._intake.disabled,
-                foreign_spans=self._foreign + foreign_waiting,
-            )
+        overflowed_sampled_out = self._overflowed - self._overflowed_recorded
+        return CallBalance(
+            calls=self._taken + self._overflowed + len(waiting) + disabled,
+            span_recorded=self._recorded + self._overflowed_recorded + recorded_waiting,
+            sampled_out=self._sampled_out + overflowed_sampled_out + len(waiting) - recorded_waiting,
+            disabled=disabled,
+            foreign_spans=self._foreign + foreign_waiting,
+        )
 
 
 def _take(queue: Any, size: int) -> list[Any]:

@@ -8,15 +8,16 @@ from contextvars import Token
 from typing import Any, Final, cast
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, create_key, detach, get_current
+from opentelemetry.context import Context, create_key, detach, get_current
 from opentelemetry.trace import StatusCode
 
 from otel_perf.core.clock import system_clock
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import Begun, intake
 from otel_perf.core.records import Identity, ParentSpan, Scope, Tool, ToolCall
+from otel_perf.tracing.capture import record_failure
 from otel_perf.tracing.exceptions import classify_exception
-from otel_perf.tracing.span import ToolSpan, origin
+from otel_perf.tracing.span import ToolSpan
 
 __all__ = [
     "CALL_KEY",
@@ -28,6 +29,7 @@ __all__ = [
     "end_call",
     "inherit",
     "leave",
+    "sampling",
 ]
 
 CALL_KEY: Final = create_key("otel_perf-call")
@@ -115,8 +117,7 @@ def end_call(call: ToolCall, error: BaseException | None) -> None:
     end_ns = intake.now_ns()
     if error is not None:
         call.failure = classify_exception(error)
-        if origin.record_exception_text and call.failure.error_type is not None:
-            guard.call("capture.exception", origin.describe_failure, call, error)
+        guard.call("capture.exception", record_failure, cast("trace.Span", call), error)
     call.end_ns = end_ns
     finished = intake.finished
     finished.append(call)
@@ -182,11 +183,5 @@ class ThroughTracer:
         if failure.error_type is None:
             return
         span.set_attribute("error.type", failure.error_type)
-        if origin.record_exception_text:
-            origin.describe_failure(call, error)
+        record_failure(span, error)
         span.set_status(StatusCode.ERROR)
-
-
-def activate(context: Context) -> Token[Context]:
-    """Make the call of ``context`` the current one."""
-    return attach(context)

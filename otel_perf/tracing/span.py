@@ -7,7 +7,7 @@ status exist only once somebody sets one. Nothing here does I/O.
 import os
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import getrandbits
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -52,7 +52,7 @@ class Origin:
         "instrumentation_scope",
         "link_count_limit",
         "lock",
-        "record_exception_text",
+        "random_bits",
         "resource",
     )
 
@@ -64,8 +64,13 @@ class Origin:
         self.attribute_length_limit = 4096
         self.event_count_limit = 128
         self.link_count_limit = 128
-        self.record_exception_text = False
+        self.random_bits: Callable[[int], int] = getrandbits
         self.lock = threading.RLock()
+
+    @property
+    def system_random_bits(self) -> Callable[[int], int]:
+        """Where identifiers come from outside of tests."""
+        return getrandbits
 
     def renew_lock(self) -> None:
         """After a fork: the lock may have been held by a thread that the child does not have."""
@@ -311,10 +316,10 @@ trace.Span.register(ToolSpan)
 def _child_context(parent: SpanContext | None, *, sampled: bool) -> SpanContext:
     """Identifiers of a span below ``parent``, or of a new trace."""
     if parent is None or not parent.is_valid:
-        return SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, False, _FLAGS[sampled, True])
+        return SpanContext(origin.random_bits(128) or 1, origin.random_bits(64) or 1, False, _FLAGS[sampled, True])
     random = bool(parent.trace_flags & TraceFlags.RANDOM_TRACE_ID)
     state: TraceState = parent.trace_state
-    return SpanContext(parent.trace_id, getrandbits(64) or 1, False, _FLAGS[sampled, random], state)
+    return SpanContext(parent.trace_id, origin.random_bits(64) or 1, False, _FLAGS[sampled, random], state)
 
 
 def clean_name(name: object) -> str:

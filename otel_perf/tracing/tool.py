@@ -7,15 +7,13 @@ exceptions. The plain one holds the deferred path in line, which saves a third o
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Final, ParamSpec, TypeVar, cast, overload
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from opentelemetry.context import Context, attach, detach, get_current
 
-from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
-from otel_perf.core.records import AttributeValue, Scope, Tool
+from otel_perf.core.records import AttributeValue, Tool
 from otel_perf.tracing.capture import CaptureLevel, CapturePolicy
-from otel_perf.tracing.exceptions import classify_exception
 from otel_perf.tracing.generators import trace_async_generator, trace_generator
 from otel_perf.tracing.lifecycle import CALL_KEY, SPAN_KEY, SUPPRESSED, end_call, inherit, leave
 from otel_perf.tracing.span import ToolSpan

@@ -1,0 +1,1 @@
+"""The wiring: ``instrument()``, the handle, the public processors. The only place that knows all parts."""

@@ -1,0 +1,205 @@
+"""The running whole: every part, made from the settings, started, flushed, stopped and forked together."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from opentelemetry.trace import TracerProvider
+
+from otel_perf.config.loaded import Loaded
+from otel_perf.core import clock
+from otel_perf.core.guard import guard
+from otel_perf.core.intake import intake
+from otel_perf.core.ledger import CallBalance, DestinationBalance
+from otel_perf.delivery.provider import Provision, provide
+from otel_perf.delivery.span_delivery import SpanDelivery
+from otel_perf.pipeline.call_statistics import CallStatistics, StatisticsSnapshot
+from otel_perf.pipeline.open_calls import OpenCall, OpenCalls
+from otel_perf.pipeline.ticker import Ticker
+from otel_perf.pipeline.worker import Carrier, Reader, Worker
+from otel_perf.runtime import origin
+from otel_perf.runtime.metrics_out import MetricsOut
+from otel_perf.runtime.outlets import Outlets
+from otel_perf.runtime.perf_span_processor import ForeignSpanReader
+from otel_perf.runtime.status import State, Status, settings_facts
+from otel_perf.tracing.capture import capture_setting
+from otel_perf.tracing.lifecycle import Deferred, ThroughTracer
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """All parts of one ``instrument()``. Made under ``active.lock``; its methods may run on any thread."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        given_provider: TracerProvider | None = None,
+        *,
+        without_provider: bool = False,
+        readers: Sequence[Reader] = (),
+        carriers: Sequence[Carrier] = (),
+    ) -> None:
+        """Make the parts; nothing runs before ``start``.
+
+        Args:
+            loaded: The settings.
+            given_provider: The provider that the application passed.
+            without_provider: A processor of ours is on somebody's provider already; make no spans of our own.
+            readers: More readers of calls, for tests.
+            carriers: More receivers of spans, for tests.
+        """
+        settings = loaded.settings
+        self.loaded = loaded
+        self.resource = origin.make_resource(loaded)
+        self._provision = None if without_provider else self._provide(given_provider)
+        self._tool_spans: Literal["deferred", "sdk"] = "deferred"
+        self.statistics = CallStatistics()
+        self.started_ns = clock.monotonic_ns()
+        self.cpu_at_start_ns = clock.process_cpu_ns()
+        self.open_calls = OpenCalls(intake, warn_after_seconds=settings.open_call_warning_seconds)
+        self.outlets = Outlets(loaded, self.resource)
+        self.metrics_out = MetricsOut(self)
+        delivery = [SpanDelivery(self.outlets.encoder, self.outlets.span_outlets())] if self.outlets.spans else []
+        self.worker = Worker(
+            intake,
+            self.open_calls,
+            readers=[self.statistics, *self.metrics_out.readers, *readers],
+            carriers=[*delivery, *carriers],
+            max_calls=settings.queue_max_calls,
+            overflow=settings.overflow,
+        )
+        self._ticker = Ticker(self.metrics_out.jobs)
+
+    def _provide(self, given: TracerProvider | None) -> Provision:
+        settings = self.loaded.settings
+        return provide(
+            ForeignSpanReader(),
+            given=given,
+            resource=self.resource,
+            sampler=origin.make_sampler(settings),
+            limits=origin.make_limits(settings),
+            set_global=settings.set_global,
+        )
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self, *, background: bool = True) -> None:
+        """Start the threads and open the intake; without ``background`` the caller drains (tests)."""
+        settings = self.loaded.settings
+        origin.apply(settings, self.resource)
+        intake.max_weight = settings.queue_max_bytes
+        if background:
+            self.outlets.start()
+            self.worker.start()
+            self._ticker.start()
+            self.metrics_out.start()
+        intake.accepting = True
+        self._choose_tool_spans()
+
+    def _choose_tool_spans(self) -> None:
+        """Deferred spans on our own provider while nobody else listens there; SDK spans otherwise."""
+        if self._provision is None:
+            return
+        processors = self._provision.processors
+        if processors is not None:
+            processors.on_added = self._choose_tool_spans
+        if processors is None or processors.added:
+            self._tool_spans = "sdk"
+            intake.deferred = False
+            intake.lifecycle = ThroughTracer(origin.tracer_of(self._provision.provider))
+        else:
+            intake.lifecycle = Deferred()
+            intake.deferred = capture_setting.level == "off"
+
+    def flush(self, deadline_ns: int) -> bool:
+        """Drain, then wait for every destination; True when all was settled by the deadline (monotonic ns)."""
+        drained = self.worker.drain(deadline_ns)
+        guard.call("metrics", self.metrics_out.export)
+        return self.outlets.flush(deadline_ns) and drained
+
+    def shutdown(self, deadline_ns: int) -> bool:
+        """Stop recording, deliver what is left until the deadline, end every thread."""
+        intake.switch_off()
+        if self._provision is not None and self._provision.processors is not None:
+            self._provision.processors.release()
+        self._ticker.stop(deadline_ns)
+        drained = self.worker.stop(deadline_ns)
+        guard.call("metrics", self.metrics_out.export)
+        delivered = self.outlets.shutdown(deadline_ns)
+        guard.call("metrics", self.metrics_out.shutdown)
+        origin.withdraw()
+        return drained and delivered
+
+    def after_fork_in_child(self) -> None:
+        """Start empty: the parent delivers what was recorded before the fork, and counts it."""
+        intake.forget()
+        self.statistics.forget()
+        if self._provision is not None and self._provision.processors is not None:
+            self.resource = self._provision.provider.resource
+            origin.apply(self.loaded.settings, self.resource)
+        self.outlets.after_fork_in_child(self.resource)
+        self.metrics_out.after_fork_in_child()
+        self.worker.after_fork_in_child()
+        self._ticker.after_fork_in_child()
+
+    # -- looking at it ---------------------------------------------------------------------------------------------
+
+    @property
+    def provider_ownership(self) -> Literal["owned", "adopted", "private"] | None:
+        """Whose the tracer provider is."""
+        return None if self._provision is None else self._provision.ownership
+
+    @property
+    def tool_spans(self) -> Literal["deferred", "sdk"]:
+        """How tool spans are made at present."""
+        return self._tool_spans
+
+    def balances(self) -> tuple[CallBalance, tuple[DestinationBalance, ...]]:
+        """The ledger: one snapshot, taken under the worker's lock, what waits for the worker included."""
+        with self.worker.frozen():
+            waiting = list(intake.finished)
+            foreign = len(intake.foreign)
+            calls = self.worker.balance(waiting, foreign)
+            queued = foreign + sum(call.scope.sampled for call in waiting)
+            return calls, tuple(self.outlets.balances(queued))
+
+    def running(self) -> tuple[OpenCall, ...]:
+        """Calls that are running, oldest first."""
+        with self.worker.lock:
+            self.statistics.on_starts(self.open_calls.take())
+            return tuple(self.open_calls.current(clock.monotonic_ns()))
+
+    def look(self) -> StatisticsSnapshot:
+        """The statistics of all calls that have ended so far."""
+        with self.worker.lock:
+            self.worker.drain(clock.monotonic_ns() + 2_000_000_000)
+            return self.statistics.snapshot(clock.monotonic_ns())
+
+    def status(self, state: State) -> Status:
+        """One consistent look at everything."""
+        calls, destinations = self.balances()
+        page = self.metrics_out.page
+        return Status(
+            state=state,
+            provider=self.provider_ownership,
+            spans=self._tool_spans,
+            calls=calls,
+            destinations=destinations,
+            open_calls=self.running(),
+            prometheus=None if page is None else page.url,
+            worker_restarts=self.worker.restarts,
+            worker_cpu_seconds=self.worker.cpu_ns / 1e9,
+            notes=self.notes(),
+            **settings_facts(self.loaded),
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know, one line each."""
+        found = []
+        if self._provision is not None and self._provision.note:
+            found.append(self._provision.note)
+        if self._tool_spans == "sdk":
+            found.append("tool spans are SDK spans, since other processors listen; they cost what SDK spans cost")
+        if not self.outlets.spans:
+            found.append("no endpoint: nothing leaves the process")
+        return tuple(found)

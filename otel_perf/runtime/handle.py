@@ -1,0 +1,106 @@
+"""The handle that ``instrument()`` returns."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from otel_perf.config.loaded import Loaded
+from otel_perf.core import clock
+from otel_perf.core.guard import guard
+from otel_perf.runtime import active
+from otel_perf.runtime.status import State, Status, idle_status
+
+if TYPE_CHECKING:
+    from otel_perf.reports.run_summary import RunSummary
+    from otel_perf.runtime.engine import Engine
+
+__all__ = ["Handle"]
+
+
+class Handle:
+    """Control over what ``instrument()`` started. Every method may be called from any thread, and never raises.
+
+    Used as a context manager it shuts down at the end of the block.
+    """
+
+    def __init__(self, loaded: Loaded, engine: "Engine | None") -> None:
+        """Made by ``instrument()`` only; without an engine nothing runs."""
+        self._loaded = loaded
+        self._engine = engine
+        self._shut_down = False
+
+    @property
+    def engine(self) -> "Engine | None":
+        """The running parts; for the package's own use."""
+        return self._engine
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Deliver everything recorded so far.
+
+        Args:
+            timeout: Longest wait in seconds; the setting ``flush_timeout_seconds`` when left out.
+
+        Returns:
+            True when every destination has acknowledged (or finally refused) what was recorded before the call.
+        """
+        if self._engine is None or self._shut_down:
+            return True
+        seconds = self._loaded.settings.flush_timeout_seconds if timeout is None else timeout
+        return guard.call("flush", self._engine.flush, _deadline(seconds)) or False
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Stop recording, deliver what is left, end every thread. A second call does nothing.
+
+        Args:
+            timeout: Longest wait in seconds for all parts together; the setting ``shutdown_timeout_seconds`` when
+                left out.
+
+        Returns:
+            True when nothing was left behind. What was is counted in ``status()``.
+        """
+        with active.lock():
+            if self._shut_down:
+                return True
+            self._shut_down = True
+            if active.current() is self:
+                active.take_over(None)
+        if self._engine is None:
+            return True
+        seconds = self._loaded.settings.shutdown_timeout_seconds if timeout is None else timeout
+        return guard.call("shutdown", self._engine.shutdown, _deadline(seconds)) or False
+
+    def status(self) -> Status:
+        """One consistent look at everything: the ledger, running calls, settings, problems."""
+        state = self._state()
+        found = None if self._engine is None else guard.call("status", self._engine.status, state)
+        return found or idle_status(state, self._loaded)
+
+    def summary(self) -> "RunSummary":
+        """What ran so far: call tree, slowest traces, ledger, open calls. Works after ``shutdown()`` too."""
+        from otel_perf.reports.run_summary import RunSummary
+        from otel_perf.runtime.summary import summarise
+
+        if self._engine is None:
+            calls = idle_status(self._state(), self._loaded).calls
+            return RunSummary.build(tree=(), slowest=(), tools=(), calls=calls)
+        return summarise(self._engine)
+
+    def _state(self) -> State:
+        if self._shut_down:
+            return "shut down"
+        if self._loaded.settings.sdk_disabled:
+            return "disabled"
+        return "failed" if self._engine is None else "running"
+
+    def __enter__(self) -> Self:
+        """Return the handle."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Shut down."""
+        self.shutdown()
+
+
+def _deadline(seconds: float) -> int:
+    return clock.monotonic_ns() + int(max(0.0, seconds) * 1e9)

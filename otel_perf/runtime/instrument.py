@@ -1,0 +1,125 @@
+"""``instrument()``: one call at start-up, safe to repeat, from any thread."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from opentelemetry.trace import TracerProvider
+
+from otel_perf.config.load import load
+from otel_perf.config.loaded import Loaded
+from otel_perf.core.errors import OtelPerfError
+from otel_perf.core.guard import guard, logger
+from otel_perf.runtime import active
+from otel_perf.runtime.handle import Handle
+from otel_perf.runtime.process_life import watch_process
+
+__all__ = ["instrument", "instrument_alone"]
+
+
+def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
+    *,
+    service_name: str | None = None,
+    service_version: str | None = None,
+    environment: str | None = None,
+    endpoint: str | Sequence[str] | None = None,
+    protocol: Literal["http/protobuf", "grpc"] | None = None,
+    headers: Mapping[str, str] | None = None,
+    capture: Literal["off", "shape", "summary", "full"] | None = None,
+    sampling_ratio: float | None = None,
+    preset: Literal["development", "production", "high_throughput"] | None = None,
+    config_file: str | Path | None = None,
+    set_global: bool | None = None,
+    handle_sigterm: bool | None = None,
+    strict: bool | None = None,
+    tracer_provider: TracerProvider | None = None,
+    **settings: Any,
+) -> Handle:
+    """Record every tool call from here on.
+
+    Repeating the call gives the same handle; the first call's settings hold until ``shutdown()``. A bad value falls
+    back to the next source and is told in one line. Nothing leaves the process without an endpoint.
+
+    Args:
+        service_name: ``service.name`` of the resource.
+        service_version: ``service.version`` of the resource.
+        environment: ``deployment.environment.name`` of the resource.
+        endpoint: Where to send: one URL or several. ``OTEL_EXPORTER_OTLP_ENDPOINT`` otherwise.
+        protocol: OTLP over HTTP (default) or gRPC.
+        headers: Sent with every request; never shown or logged.
+        capture: What to keep of arguments and results; nothing by default.
+        sampling_ratio: Share of traces to send. Statistics and metrics see every call all the same.
+        preset: A named set of values, weaker than every explicit one.
+        config_file: YAML file with settings.
+        set_global: Make our tracer provider the global one when there is none (default true).
+        handle_sigterm: Turn SIGTERM into ``SystemExit``, so that what is buffered leaves first.
+        strict: Raise one error that names every bad value, instead of falling back.
+        tracer_provider: Use this provider instead of the global one.
+        **settings: Any other setting by its name, see ``docs/configuration.md``.
+
+    Returns:
+        The handle: ``flush()``, ``shutdown()``, ``status()``; also a context manager that shuts down at its end.
+
+    Raises:
+        ConfigurationError: Only with ``strict``.
+    """
+    given: dict[str, object] = {
+        "service_name": service_name,
+        "service_version": service_version,
+        "environment": environment,
+        "endpoint": endpoint,
+        "protocol": protocol,
+        "headers": headers,
+        "capture": capture,
+        "sampling_ratio": sampling_ratio,
+        "preset": preset,
+        "config_file": config_file,
+        "set_global": set_global,
+        "handle_sigterm": handle_sigterm,
+        "strict": strict,
+        **settings,
+    }
+    arguments = {name: value for name, value in given.items() if value is not None}
+    with active.lock():
+        handle = active.current()
+        if handle is not None:
+            if arguments:
+                logger.info("otel_perf: already instrumented; the settings of the first call hold")
+            return handle
+        return _start(arguments, tracer_provider)
+
+
+def instrument_alone() -> None:
+    """Start a pipeline without a provider: a processor on somebody's provider feeds it."""
+    with active.lock():
+        if active.current() is None:
+            _start({"set_global": False}, None, without_provider=True)
+
+
+def _start(
+    arguments: Mapping[str, object], provider: TracerProvider | None, *, without_provider: bool = False
+) -> Handle:
+    try:
+        loaded = load(arguments)
+    except OtelPerfError:
+        raise
+    except Exception as error:  # noqa: BLE001 - nothing in the host's settings may stop the host
+        guard.report("configuration", error)
+        loaded = load({}, environ={})
+    for problem in loaded.problems:
+        logger.warning("otel_perf: %s", problem)
+    handle = _build(loaded, provider, without_provider=without_provider)
+    active.take_over(handle)
+    watch_process()
+    return handle
+
+
+def _build(loaded: Loaded, provider: TracerProvider | None, *, without_provider: bool) -> Handle:
+    if loaded.settings.sdk_disabled:
+        return Handle(loaded, None)
+    from otel_perf.runtime.engine import Engine
+
+    engine = guard.call("set-up", Engine, loaded, provider, without_provider=without_provider)
+    if engine is not None:
+        guard.call("start", engine.start)
+    return Handle(loaded, engine)

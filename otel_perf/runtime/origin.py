@@ -1,0 +1,93 @@
+"""What all spans of the process share: resource, scope, limits, sampling. Made from the settings, put in place once."""
+
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits
+from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    ParentBased,
+    Sampler,
+    TraceIdRatioBased,
+)
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Tracer
+
+from otel_perf._version import __version__
+from otel_perf.config.loaded import Loaded
+from otel_perf.config.settings import Settings
+from otel_perf.core.intake import FULLY_SAMPLED, intake
+from otel_perf.tracing.capture import capture_setting
+from otel_perf.tracing.lifecycle import follow_parent, sampling
+from otel_perf.tracing.sampling import make_decider
+from otel_perf.tracing.span import origin
+
+__all__ = ["SCOPE", "apply", "make_limits", "make_resource", "make_sampler", "tracer_of", "withdraw"]
+
+SCOPE: Final = InstrumentationScope("otel_perf", __version__)
+"""Scope of every span and metric of ours."""
+
+
+def make_resource(loaded: Loaded) -> Resource:
+    """The resource: the SDK's own detection, and over it what was set."""
+    settings = loaded.settings
+    attributes: dict[str, Any] = dict(settings.resource_attributes)
+    for key, value in (
+        ("service.name", settings.service_name),
+        ("service.version", settings.service_version),
+        ("deployment.environment.name", settings.environment),
+    ):
+        if value is not None:
+            attributes[key] = value
+    attributes |= {"telemetry.distro.name": "otel_perf", "telemetry.distro.version": __version__}
+    return Resource.create(attributes)
+
+
+def make_sampler(settings: Settings) -> Sampler:
+    """The SDK's sampler for the spans of other libraries on our own provider, by the same rule as for calls."""
+    ratio = 1.0 if settings.sampling_ratio is None else settings.sampling_ratio
+    name = settings.sampler.removeprefix("parentbased_")
+    root = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}.get(name) or TraceIdRatioBased(ratio)
+    return ParentBased(root) if settings.sampler.startswith("parentbased_") else root
+
+
+def make_limits(settings: Settings) -> SpanLimits:
+    """The SDK's limits, given explicitly: it raises on bad environment values when it reads them itself."""
+    return SpanLimits(
+        max_attributes=settings.attribute_count_limit,
+        max_span_attributes=settings.attribute_count_limit,
+        max_events=settings.event_count_limit,
+        max_links=settings.link_count_limit,
+        max_event_attributes=settings.event_attribute_count_limit,
+        max_link_attributes=settings.link_attribute_count_limit,
+        max_attribute_length=settings.attribute_value_length_limit,
+        max_span_attribute_length=settings.attribute_value_length_limit,
+    )
+
+
+def apply(settings: Settings, resource: Resource) -> None:
+    """Put limits, capture and sampling in place for the calls to come."""
+    origin.resource = resource
+    origin.instrumentation_scope = SCOPE
+    origin.attribute_count_limit = settings.attribute_count_limit
+    origin.attribute_length_limit = settings.attribute_value_length_limit
+    origin.event_count_limit = settings.event_count_limit
+    origin.link_count_limit = settings.link_count_limit
+    capture_setting.level = settings.capture
+    ratio = 1.0 if settings.sampling_ratio is None else settings.sampling_ratio
+    sampling.decide, always = make_decider(settings.sampler, ratio)
+    intake.root_scope = FULLY_SAMPLED if always else None
+
+
+def withdraw() -> None:
+    """Back to the state before ``instrument()``."""
+    capture_setting.level = "off"
+    sampling.decide = follow_parent
+    intake.root_scope = FULLY_SAMPLED
+
+
+def tracer_of(provider: SdkTracerProvider) -> Tracer:
+    """Our tracer on a provider."""
+    return provider.get_tracer(SCOPE.name, SCOPE.version)

@@ -1,0 +1,143 @@
+"""Everything that leaves the process, made from the settings: destinations for spans and for metrics."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from opentelemetry.sdk.resources import Resource
+
+from otel_perf.config.destinations import Destination
+from otel_perf.config.loaded import Loaded
+from otel_perf.core.clock import system_clock
+from otel_perf.core.guard import guard
+from otel_perf.core.ledger import DestinationAccount, DestinationBalance
+from otel_perf.delivery.destination import MetricDestination, SpanDestination
+from otel_perf.delivery.queues import QueueLimits
+from otel_perf.delivery.sender_hooks import Hooks, SenderSettings
+from otel_perf.delivery.span_delivery import SpanOutlet
+from otel_perf.delivery.span_encoder import SpanEncoder
+from otel_perf.delivery.span_request import encode_resource, encode_scope
+from otel_perf.delivery.transport import Transport
+from otel_perf.runtime.origin import SCOPE
+
+__all__ = ["Outlets"]
+
+
+class Outlet(Protocol):
+    """What every destination can do."""
+
+    @property
+    def account(self) -> DestinationAccount:
+        """Its account."""
+        ...
+
+    def start(self) -> None:
+        """Start its thread."""
+        ...
+
+    def flush(self, deadline_ns: int) -> bool:
+        """Deliver what waits."""
+        ...
+
+    def shutdown(self, deadline_ns: int) -> bool:
+        """Deliver what waits, then end."""
+        ...
+
+    def after_fork_in_child(self) -> None:
+        """Start empty."""
+        ...
+
+
+class Outlets:
+    """All destinations of one pipeline.
+
+    Attributes:
+        encoder: Makes the spans' wire form, once for all destinations.
+        spans: Where spans go.
+        metrics: Where metrics go.
+    """
+
+    def __init__(self, loaded: Loaded, resource: Resource, hooks: Hooks | None = None) -> None:
+        """Make one outlet per destination and signal; nothing is connected yet."""
+        self._loaded = loaded
+        self._hooks = hooks or Hooks()
+        self.encoder = make_encoder(resource)
+        self.spans: tuple[SpanDestination, ...] = tuple(self._spans_to(to) for to in loaded.destinations.traces)
+        self.metrics: tuple[MetricDestination, ...] = tuple(
+            MetricDestination(to.name, make_transport(to), self._sender_settings(to), self._hooks)
+            for to in loaded.destinations.metrics
+        )
+
+    def _spans_to(self, to: Destination) -> SpanDestination:
+        return SpanDestination(to.name, make_transport(to), self._sender_settings(to), self._hooks)
+
+    def _sender_settings(self, to: Destination) -> SenderSettings:
+        settings = self._loaded.settings
+        return SenderSettings(
+            timeout_seconds=to.timeout_seconds,
+            interval_seconds=settings.export_interval_seconds,
+            limits=QueueLimits(
+                batch_items=settings.export_batch_size,
+                queue_items=settings.export_queue_max,
+                queue_bytes=settings.export_queue_max_bytes,
+            ),
+        )
+
+    def _all(self) -> Iterator[Outlet]:
+        yield from self.spans
+        yield from self.metrics
+
+    def span_outlets(self) -> Sequence[SpanOutlet]:
+        """Where the worker offers encoded spans."""
+        return self.spans
+
+    def start(self) -> None:
+        """Start every sender now: at the end of the process no thread can be started any more."""
+        for outlet in self._all():
+            outlet.start()
+
+    def flush(self, deadline_ns: int) -> bool:
+        """Wait until everything offered before was settled, all destinations at the same time."""
+        for outlet in self._all():
+            guard.call("flush", outlet.flush, 0)
+        return all([guard.call("flush", outlet.flush, deadline_ns) for outlet in self._all()])
+
+    def shutdown(self, deadline_ns: int) -> bool:
+        """Deliver until the deadline (monotonic ns), all destinations at the same time, then end their threads."""
+        for outlet in self._all():
+            guard.call("shutdown", outlet.flush, 0)
+        return all([guard.call("shutdown", outlet.shutdown, deadline_ns) for outlet in self._all()])
+
+    def balances(self, waiting_spans: int) -> Iterable[DestinationBalance]:
+        """The accounts; spans that wait for the worker are on every span account as queued."""
+        for outlet in self.spans:
+            found = outlet.account.balance()
+            yield replace(found, accepted=found.accepted + waiting_spans, queued=found.queued + waiting_spans)
+        for metrics in self.metrics:
+            yield metrics.account.balance()
+
+    def after_fork_in_child(self, resource: Resource) -> None:
+        """Start empty, as the child's own resource."""
+        self.encoder.group = make_encoder(resource).group
+        for outlet in self._all():
+            guard.call("fork", outlet.after_fork_in_child)
+
+
+def make_encoder(resource: Resource) -> SpanEncoder:
+    """An encoder for the calls of this process."""
+    return SpanEncoder(
+        encode_resource(resource),
+        encode_scope(SCOPE.name, SCOPE.version, SCOPE.schema_url, SCOPE.attributes),
+        system_clock,
+    )
+
+
+def make_transport(to: Destination) -> Transport:
+    """The transport of a destination; gRPC is imported only when it is used."""
+    if to.protocol == "grpc":
+        from otel_perf.delivery.grpc_transport import GrpcTransport
+
+        return GrpcTransport(to)
+    from otel_perf.delivery.http import HttpTransport
+
+    return HttpTransport(to)
