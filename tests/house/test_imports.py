@@ -10,8 +10,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "otel_perf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-API = ("opentelemetry.trace", "opentelemetry.context", "opentelemetry.baggage", "opentelemetry.propagate",
-       "opentelemetry.metrics", "opentelemetry.attributes", "opentelemetry.util.types", "opentelemetry.propagators")  # fmt: skip
+API = (
+    "opentelemetry.attributes",
+    "opentelemetry.baggage",
+    "opentelemetry.context",
+    "opentelemetry.metrics",
+    "opentelemetry.propagate",
+    "opentelemetry.propagators",
+    "opentelemetry.trace",
+    "opentelemetry.util.types",
+)
 SDK = ("opentelemetry.sdk", "opentelemetry.semconv")
 
 # What each package may use beside the standard library and the package itself. A prefix stands for all below it.

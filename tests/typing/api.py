@@ -178,7 +178,7 @@ with otel_perf.instrument() as entered:
     assert_type(entered, Handle)
 
 otel_perf.instrument(service_name=3)  # type: ignore[arg-type]
-otel_perf.instrument(no_such_argument=True)  # type: ignore[call-arg]
+otel_perf.instrument(protocol="udp")  # type: ignore[arg-type]
 
 # --- the processor alone, on anybody's provider ----------------------------------
 
