@@ -197,10 +197,12 @@ def hidden(names: Sequence[str], environ: MutableMapping[str, str] | None = None
     """Take variables out of the environment for the length of a block, and put them back.
 
     For those that were refused and that the OTel API or SDK reads by itself: it raises for some of them already when
-    it is imported (``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=x``, ``OTEL_PROPAGATORS=x``).
+    it is imported (``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=x``, ``OTEL_PROPAGATORS=x``). Blank ones go too: they mean the
+    same as none, but the API and SDK raise for several of them.
     """
     target = os.environ if environ is None else environ
-    taken = {name: target.pop(name) for name in names if name in target}
+    blank = [row.name for row in VARIABLES if not target.get(row.name, "set").strip()]
+    taken = {name: target.pop(name) for name in (*names, *blank) if name in target}
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from otel_perf.config import rules
 from otel_perf.config.environment import VARIABLES
-from otel_perf.config.load import load
+from otel_perf.config.load import Loaded, load
 from otel_perf.config.settings import Settings
 from otel_perf.core.errors import ConfigurationError, OtelPerfError
 
@@ -279,7 +279,7 @@ VALUES = st.recursive(
 )
 
 
-def assert_sound(loaded: object) -> None:
+def assert_sound(loaded: Loaded) -> None:
     """Whatever was said, each setting obeys its own rule and the lines can go into a log."""
     for field in Settings.__struct_fields__:
         value = getattr(loaded.settings, field)

@@ -90,9 +90,10 @@ def test_the_argument_wins_over_the_environment_completely() -> None:
     assert both(load({"endpoint": []}, environ=environ)) == ([], [])
 
 
-def test_a_bad_address_never_falls_back_to_another() -> None:
-    """When the application's address is wrong, the data does not go to the environment's."""
-    loaded = load({"endpoint": "htp://a"}, environ={BASE: "http://h", TRACES: "http://t"})
+@pytest.mark.parametrize("endpoint", ["htp://a", 123, [None], "\udcff"])
+def test_a_bad_address_never_falls_back_to_another(endpoint: object) -> None:
+    """When the application's address is wrong, by form or by type, the data does not go to the environment's."""
+    loaded = load({"endpoint": endpoint}, environ={BASE: "http://h", TRACES: "http://t"})
     assert both(loaded) == ([], [])
     assert len(loaded.problems) == 1
 
@@ -135,6 +136,12 @@ def test_missing_tls_files_withhold_the_signal(tmp_path: Path) -> None:
     assert loaded.problems == []
     assert loaded.destinations.metrics[0].certificate == good
     assert len(load({"certificate": "/no/ca.pem", "endpoint": "https://h"}, environ={}).problems) == 1
+
+
+def test_a_path_too_long_for_the_system_is_unreadable() -> None:
+    """A certificate's path that the system itself refuses is told like a missing file."""
+    loaded = load({"endpoint": "https://h", "certificate": "a" * 5000}, environ={})
+    assert [problem.rule for problem in loaded.problems] == ["cannot be read; it must be a PEM file"]
 
 
 @pytest.mark.parametrize("field", ["client_key", "client_certificate"])

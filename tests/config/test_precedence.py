@@ -163,6 +163,15 @@ def test_no_folder_in_test_runs_unless_asked(environ: dict[str, str], home: bool
         assert loaded.sources["home"].detail in environ
 
 
+def test_a_vanished_current_folder_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process's folder was deleted, the state folder stays relative and nothing is raised."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert load({}, environ={}).settings.home == Path(".otel_perf")
+
+
 def test_settings_cannot_be_changed() -> None:
     """The value is frozen: what was checked is what holds."""
     with pytest.raises(AttributeError):
