@@ -1,11 +1,16 @@
 """All attributes of a finished call's span, one rule for the encoder and for other people's exporters."""
 
+from typing import Final
+
 from otel_perf.core.records import AttributeValue, Failure, ToolCall
 
 __all__ = ["failure_attributes", "merge_attributes", "status_code"]
 
-ERROR_STATUS = 2
-"""``STATUS_CODE_ERROR`` of opentelemetry/proto/trace/v1/trace.proto."""
+UNSET_STATUS: Final = 0
+OK_STATUS: Final = 1
+ERROR_STATUS: Final = 2
+"""``StatusCode`` of opentelemetry/proto/trace/v1/trace.proto."""
+SET_STATUSES: Final = frozenset((OK_STATUS, ERROR_STATUS))
 
 
 def failure_attributes(failure: Failure) -> dict[str, AttributeValue]:
@@ -30,6 +35,8 @@ def merge_attributes(call: ToolCall) -> dict[str, AttributeValue]:
 
 def status_code(call: ToolCall) -> int:
     """OTLP's status: what the application set, else error when the call failed, else unset."""
-    set_code = 0 if call.details is None else call.details.status_code
+    set_code = UNSET_STATUS if call.details is None else call.details.status_code
+    if set_code in SET_STATUSES:
+        return set_code
     failed = call.failure is not None and call.failure.error_type is not None
-    return ERROR_STATUS if failed and not set_code else set_code
+    return ERROR_STATUS if failed else UNSET_STATUS

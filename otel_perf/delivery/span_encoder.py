@@ -6,6 +6,7 @@ Field numbers: opentelemetry/proto/trace/v1/trace.proto.
 """
 
 import struct
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, cast
@@ -27,6 +28,7 @@ from otel_perf.delivery.wire import (
     varint_field,
 )
 from otel_perf.tracing.span import ToolSpan
+from otel_perf.tracing.values import clean_value
 
 __all__ = ["SpanEncoder"]
 
@@ -148,9 +150,14 @@ def _encode_trace_state(context: SpanContext) -> bytes:
 
 def _encode_tool(tool: Tool) -> bytes:
     """Name, kind and attributes of a tool's spans; made once."""
-    attributes = _attributes.encode(tool.attributes.items())
+    attributes = _attributes.encode(_cleaned(tool.attributes))
     tool.encoded = _encode_name(tool.span_name) + attributes
     return tool.encoded
+
+
+def _cleaned(attributes: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Attributes of a tool or an identity may not have come through the span's door."""
+    return [(key, clean_value(value, sys.maxsize)) for key, value in attributes.items()]
 
 
 def _encode_name(name: str) -> bytes:
@@ -158,7 +165,7 @@ def _encode_name(name: str) -> bytes:
 
 
 def _encode_identity(identity: Identity) -> bytes:
-    identity.encoded = _attributes.encode(identity.attributes.items())
+    identity.encoded = _attributes.encode(_cleaned(identity.attributes))
     return identity.encoded
 
 
@@ -173,7 +180,7 @@ def _encode_rest(call: ToolCall, static: bytes) -> bytes:
     details, identity = call.details, call.scope.identity
     if _must_merge(call):
         name = call.tool.span_name if details is None or details.name is None else details.name
-        body = _encode_name(name) + _attributes.encode(merge_attributes(call).items())
+        body = _encode_name(name) + _attributes.encode(_cleaned(merge_attributes(call)))
     else:
         body = static
         if identity is not None:

@@ -26,6 +26,8 @@ MAX_CONTAINER_TEXT: Final = 32 * 1024
 """Characters and bytes of one sequence or mapping, keys and nested ones included; one long text may always stand."""
 MAX_DEPTH: Final = 16
 """Sequences and mappings inside each other. Protobuf readers refuse messages nested 100 deep; a mapping takes three."""
+MAX_KEY_LENGTH: Final = 1024
+"""Characters of a key; the limit of values does not hold for keys."""
 MAX_TYPE_NAME: Final = 100
 SHORT_TEXT: Final = 256
 """Text up to this length belongs to a leaf call's own size."""
@@ -91,7 +93,7 @@ def clean_attributes(
     heavy = 0
     pairs, size = _take_pairs(attributes, count_limit)
     for key, value in pairs:
-        name = _key_text(key, length_limit)
+        name = _key_text(key)
         if name and (name in cleaned or len(cleaned) < count_limit):
             # A None is kept as an empty value, as the SDK does.
             safe = cast(AttributeValue, clean_value(value, length_limit))
@@ -141,16 +143,16 @@ def _unprintable(value: object) -> str:
     return clean_text(f"<unprintable {_name_of(type(value))[:MAX_TYPE_NAME]}>", sys.maxsize)
 
 
-def _key_text(key: object, length_limit: int) -> str:
+def _key_text(key: object) -> str:
     """The text of a mapping's key; empty when it can be no key."""
     if type(key) is str:
-        return clean_text(key, length_limit)
+        return clean_text(key, MAX_KEY_LENGTH)
     try:
         if not key:
             return ""
         if isinstance(key, str):
-            return clean_text(str.__str__(key), length_limit)
-        return clean_text(str.__str__(str(key)), length_limit) if _has_text(type(key)) else ""
+            return clean_text(str.__str__(key), MAX_KEY_LENGTH)
+        return clean_text(str.__str__(str(key)), MAX_KEY_LENGTH) if _has_text(type(key)) else ""
     except Exception:  # noqa: BLE001 - somebody else's __str__ or __bool__; the placeholder says so
         return _unprintable(key)
 
@@ -230,7 +232,7 @@ class _Cleaner:
             if self._is_spent():
                 cleaned[CUT] = True
                 break
-            name = _key_text(key, self._length_limit)
+            name = _key_text(key)
             if name:
                 self._room -= len(name)
                 cleaned[name] = self.clean(member)

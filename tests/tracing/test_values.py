@@ -17,6 +17,7 @@ from otel_perf.tracing.values import (
     MAX_CONTAINER_TEXT,
     MAX_DEPTH,
     MAX_ELEMENTS,
+    MAX_KEY_LENGTH,
     TOO_DEEP,
     clean_attributes,
     clean_value,
@@ -68,7 +69,7 @@ def is_clean(value: object, length_limit: int) -> bool:
         return all(is_clean(element, length_limit) for element in value)  # type: ignore[attr-defined]
     if kind is dict:
         pairs = value.items()  # type: ignore[attr-defined]
-        return all(key and is_clean(key, length_limit) and is_clean(member, length_limit) for key, member in pairs)
+        return all(key and is_clean(key, MAX_KEY_LENGTH) and is_clean(member, length_limit) for key, member in pairs)
     return kind in {bool, float, type(None)}
 
 
@@ -182,7 +183,7 @@ def test_long_text_and_bytes_are_cut() -> None:
     """Text is cut to so many characters, bytes to so many bytes, in sequences and mappings too."""
     assert clean_value("é" * 9, 5) == "é" * 5
     assert clean_value(b"x" * 9, 5) == b"x" * 5
-    assert clean_value([["y" * 9], {"z" * 9: "z" * 9}], 5) == (("yyyyy",), {"zzzzz": "zzzzz"})
+    assert clean_value([["y" * 9], {"z" * 9: "z" * 9}], 5) == (("yyyyy",), {"z" * 9: "zzzzz"})
     assert clean_value("x" * 9, 0) == ""
 
 
