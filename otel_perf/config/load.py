@@ -64,7 +64,7 @@ def _offer_arguments(draft: Draft, prefix: str, arguments: Mapping[Any, object])
             draft.refuse("", f"argument {shown(name)}", suggestion(word, known), source, "ignored")
         elif word not in SIGNALS or prefix:
             draft.offer(name, value, source, f"argument {name}")
-        elif isinstance(value, dict):
+        elif isinstance(value, Mapping):
             _offer_arguments(draft, f"{word}.", value)
         elif value is not None:
             draft.refuse("", f"argument {word}", "must be a dictionary of OTLP settings", source, "ignored")

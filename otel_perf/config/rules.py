@@ -1,7 +1,7 @@
 """What a setting may be: the types of ``Settings`` decide, this module says it in words."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -121,13 +121,13 @@ def _exporters(value: object) -> object:
 
 
 def _attributes(value: object) -> object:
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         raise Refused(f"must be {PHRASES['resource_attributes']}")
-    return value
+    return dict(value)
 
 
 def _headers(value: object) -> Headers:
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         raise Refused(f"must be {PHRASES['headers']}")
     checked = Headers()
     for name, text in value.items():

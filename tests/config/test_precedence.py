@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -108,6 +109,18 @@ def test_argument_for_both_beats_the_variable_for_one() -> None:
     assert (settings.traces.timeout_seconds, settings.metrics.timeout_seconds) == (3, 3)
     settings = load({"timeout_seconds": 3.0, "traces": {"timeout_seconds": 4.0}}, environ=environ).settings
     assert (settings.traces.timeout_seconds, settings.metrics.timeout_seconds) == (4, 3)
+
+
+def test_any_mapping_will_do() -> None:
+    """Headers, attributes and a signal's settings may come as a read-only mapping; what is kept is a copy."""
+    headers = {"a": "b"}
+    arguments = {"headers": headers, "resource_attributes": {"team": "x"}, "traces": {"timeout_seconds": 2}}
+    loaded = load({key: MappingProxyType(value) for key, value in arguments.items()}, environ={})
+    headers["a"] = "changed"
+    assert loaded.problems == []
+    assert loaded.settings.headers == {"a": "b"}
+    assert loaded.settings.resource_attributes == {"team": "x"}
+    assert loaded.settings.traces.timeout_seconds == 2
 
 
 def test_none_says_nothing() -> None:
