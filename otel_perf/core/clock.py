@@ -23,9 +23,7 @@ class Clock:
 
     __slots__ = ("_held", "_wall_ns", "now_ns", "offset_ns")
 
-    def __init__(
-        self, now_ns: Callable[[], int] = perf_counter_ns, wall_ns: Callable[[], int] = time_ns
-    ) -> None:
+    def __init__(self, now_ns: Callable[[], int] = perf_counter_ns, wall_ns: Callable[[], int] = time_ns) -> None:
         """Take both clocks as arguments, so that a test can drive them."""
         self.now_ns = now_ns
         self._wall_ns = wall_ns

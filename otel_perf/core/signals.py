@@ -58,7 +58,9 @@ class MetricSpec:
 
 
 TOOL_NAME: Final = AttributeSpec("gen_ai.tool.name", "Name of the tool.", "500 tools, then _OTHER")
-AGENT_NAME: Final = AttributeSpec("gen_ai.agent.name", "Name of the agent that made the call.", "500 agents, then _OTHER")
+AGENT_NAME: Final = AttributeSpec(
+    "gen_ai.agent.name", "Name of the agent that made the call.", "500 agents, then _OTHER"
+)
 ERROR_TYPE: Final = AttributeSpec("error.type", "Exception class; only on failures.", "64 per tool, then _OTHER")
 OUTCOME: Final = AttributeSpec("otel_perf.outcome", "How the call ended.", "ok, error, timeout, cancelled")
 CALLER: Final = AttributeSpec("otel_perf.caller", "Name of the calling tool or agent; empty for a root.", "500 tools")
@@ -81,8 +83,8 @@ METRICS: Final = (
     MetricSpec("otel_perf.tool.calls", "counter", "{call}", "Tool calls that ended.", (TOOL_NAME, OUTCOME)),
     MetricSpec("otel_perf.tool.in_flight", "gauge", "{call}", "Tool calls that are running.", (TOOL_NAME,)),
     MetricSpec("otel_perf.tool.oldest_call.age", "gauge", "s", "Age of the oldest running call.", (TOOL_NAME,)),
-    MetricSpec("otel_perf.tool.self_time", "counter", "s", "Time in the tool itself, without its children.", (TOOL_NAME,)),
-    MetricSpec("otel_perf.tool.edges", "counter", "{call}", "Calls from one tool to another.", (CALLER, CALLEE, OUTCOME)),
+    MetricSpec("otel_perf.tool.self_time", "counter", "s", "Time in the tool without its children.", (TOOL_NAME,)),
+    MetricSpec("otel_perf.tool.edges", "counter", "{call}", "Calls between tools.", (CALLER, CALLEE, OUTCOME)),
     MetricSpec("otel_perf.tool.edge.time", "counter", "s", "Time in calls from one tool to another.", (CALLER, CALLEE)),
     MetricSpec("otel_perf.self.calls", "counter", "{call}", "Every call: recorded, sampled_out, disabled.", (STATE,)),
     MetricSpec("otel_perf.self.foreign_spans", "counter", "{span}", "Spans of other libraries that were received."),

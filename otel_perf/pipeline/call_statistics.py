@@ -16,7 +16,7 @@ from otel_perf.statistics.trace_sample import SampledTrace, SlowestTraces
 __all__ = ["CallStatistics", "StatisticsSnapshot"]
 
 MAX_FAMILIES: Final = 20_000
-"""Callers with ended children that are kept at a time; the oldest is given up beyond, its self time then includes them."""
+"""Callers with ended children kept at a time. Beyond, the oldest is given up: its self time then includes theirs."""
 MAX_HELD: Final = 100_000
 """Records held at a time for traces that have not ended: about 25 MB at worst."""
 
@@ -171,9 +171,7 @@ class CallStatistics:
     def snapshot(self, now_ns: int) -> StatisticsSnapshot:
         """Everything at one moment, calls in flight included."""
         self._apply_starts(now_ns)
-        return StatisticsSnapshot(
-            self.tools.summaries(now_ns), self.graph, self.tree, self.slowest_traces.traces()
-        )
+        return StatisticsSnapshot(self.tools.summaries(now_ns), self.graph, self.tree, self.slowest_traces.traces())
 
     def self_seconds(self) -> dict[str, float]:
         """Self time of each tool in seconds."""

@@ -96,5 +96,3 @@ def _describe(call: ToolCall, now_ns: int) -> OpenCall:
         None if identity is None else identity.agent_name,
         (now_ns - call.start_ns) / 1e9,
     )
-
-

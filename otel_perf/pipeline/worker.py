@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal, Protocol
 
 from otel_perf.core import clock
@@ -17,7 +18,7 @@ from otel_perf.tracing.digest import digest
 __all__ = ["Carrier", "Reader", "Worker"]
 
 SLICE: Final = 16
-"""Records between two pauses: 16 take about 50 µs, so an event loop never waits long for the interpreter lock."""
+"""Records between two pauses: 16 take about 50 us, so an event loop never waits long for the interpreter lock."""
 BIG_SLICE: Final = 128
 BACKLOG: Final = 2048
 """Above this many waiting records the slices grow, or a busy application would starve the worker."""
@@ -29,6 +30,7 @@ PAUSE_SECONDS: Final = 0.00002
 BUSY_WAIT_SECONDS: Final = 0.05
 QUIET_WAIT_SECONDS: Final = 1.0
 QUIET_AFTER_NS: Final = 5_000_000_000
+SECOND_NS: Final = 1_000_000_000
 
 
 class Reader(Protocol):
@@ -148,7 +150,7 @@ class Worker:
             if self._drain_all():
                 last_traffic_ns = clock.monotonic_ns()
             now = clock.monotonic_ns()
-            if now - last_second_ns >= 1_000_000_000:
+            if now - last_second_ns >= SECOND_NS:
                 last_second_ns = now
                 with self.lock:
                     self.open_calls.take()
@@ -157,7 +159,7 @@ class Worker:
             self.cpu_ns = clock.thread_cpu_ns()
 
     def _sleep(self, *, quiet: bool) -> None:
-        """Wait for work. After long quiet the next call that ends wakes us: waking costs the caller some 19 µs."""
+        """Wait for work. After long quiet the next call that ends wakes us: waking costs the caller some 19 us."""
         if not quiet:
             self._wake.wait(BUSY_WAIT_SECONDS)
         else:
@@ -286,14 +288,11 @@ class Worker:
         )
 
 
-def _take(queue: Any, size: int) -> list[Any]:
-    popleft = queue.popleft
-    taken = []
-    try:
-        for _ in range(size):
-            taken.append(popleft())
-    except IndexError:
-        pass
+def _take(queue: deque[Any], size: int) -> list[Any]:
+    """Up to ``size`` from the left. Only this end is taken from under the lock, but the right end may shrink."""
+    taken: list[Any] = []
+    with suppress(IndexError):
+        taken.extend(queue.popleft() for _ in range(min(size, len(queue))))
     return taken
 
 

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 __all__ = ["current", "flush", "lock", "renew_lock", "start_alone", "take_over"]
 
 
-
 class _Active:
     __slots__ = ("handle", "lock")
 

@@ -10,7 +10,6 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from otel_perf.core import clock
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
-from otel_perf.core.ledger import CallBalance, DestinationBalance
 from otel_perf.delivery.metric_encoder import encode
 from otel_perf.meters.adopted import AdoptedMeters
 from otel_perf.meters.fold import ToolMeters
@@ -128,7 +127,9 @@ class MetricsOut:
 
     def collect(self) -> MetricsData:
         """Our metrics and the application's, now."""
-        application = None if self._application is None else guard.call("application metrics", self._application.collect)
+        application = (
+            None if self._application is None else guard.call("application metrics", self._application.collect)
+        )
         return merge_metrics([self._reader.collect(_now()), application])
 
     def export(self) -> None:

@@ -1,6 +1,6 @@
 """What all spans of the process share: resource, scope, limits, sampling. Made from the settings, put in place once."""
 
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
@@ -33,16 +33,16 @@ SCOPE: Final = InstrumentationScope("otel_perf", __version__)
 def make_resource(loaded: Loaded) -> Resource:
     """The resource: the SDK's own detection, and over it what was set."""
     settings = loaded.settings
-    attributes: dict[str, Any] = dict(settings.resource_attributes)
-    for key, value in (
-        ("service.name", settings.service_name),
-        ("service.version", settings.service_version),
-        ("deployment.environment.name", settings.environment),
-    ):
-        if value is not None:
-            attributes[key] = value
-    attributes |= {"telemetry.distro.name": "otel_perf", "telemetry.distro.version": __version__}
-    return Resource.create(attributes)
+    named = {
+        "service.name": settings.service_name,
+        "service.version": settings.service_version,
+        "deployment.environment.name": settings.environment,
+        "telemetry.distro.name": "otel_perf",
+        "telemetry.distro.version": __version__,
+    }
+    return Resource.create(
+        {**settings.resource_attributes, **{key: value for key, value in named.items() if value is not None}}
+    )
 
 
 def make_sampler(settings: Settings) -> Sampler:

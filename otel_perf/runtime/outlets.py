@@ -100,13 +100,15 @@ class Outlets:
         """Wait until everything offered before was settled, all destinations at the same time."""
         for outlet in self._all():
             guard.call("flush", outlet.flush, 0)
-        return all([guard.call("flush", outlet.flush, deadline_ns) for outlet in self._all()])
+        settled = [guard.call("flush", outlet.flush, deadline_ns) for outlet in self._all()]
+        return all(settled)
 
     def shutdown(self, deadline_ns: int) -> bool:
         """Deliver until the deadline (monotonic ns), all destinations at the same time, then end their threads."""
         for outlet in self._all():
             guard.call("shutdown", outlet.flush, 0)
-        return all([guard.call("shutdown", outlet.shutdown, deadline_ns) for outlet in self._all()])
+        settled = [guard.call("shutdown", outlet.shutdown, deadline_ns) for outlet in self._all()]
+        return all(settled)
 
     def balances(self, waiting_spans: int) -> Iterable[DestinationBalance]:
         """The accounts; spans that wait for the worker are on every span account as queued."""

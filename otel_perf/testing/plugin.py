@@ -21,7 +21,7 @@ def otel_perf_capture() -> "Iterator[Capture]":
     Trace and span ids of tool calls count up from 1, and each reading of the clock is one millisecond after the one
     before, from 2026-01-01T00:00:00Z, so that a whole trace can be compared literally.
     """
-    from otel_perf.testing.recording import recording
+    from otel_perf.testing.recording import recording  # noqa: PLC0415 - pytest loads this file in every run
 
     with recording() as capture:
         yield capture

@@ -30,7 +30,7 @@ _known: dict[tuple[str, str], Tool] = {}
 class CallBlock:
     """One call around a block of code. May be entered again after it was left; not while it is open."""
 
-    __slots__ = ("_attributes", "_begun", "_identity", "_tool", "_token")
+    __slots__ = ("_attributes", "_begun", "_identity", "_token", "_tool")
 
     def __init__(
         self, described: Tool, attributes: Mapping[str, Any] | None = None, identity: Identity | None = None
@@ -176,7 +176,11 @@ class Suppression:
         current = get_current()
         around = trace.get_current_span(current).get_span_context()
         unsampled = SpanContext(
-            around.trace_id or 1, around.span_id or 1, False, TraceFlags(TraceFlags.DEFAULT), around.trace_state
+            trace_id=around.trace_id or 1,
+            span_id=around.span_id or 1,
+            is_remote=False,
+            trace_flags=TraceFlags(TraceFlags.DEFAULT),
+            trace_state=around.trace_state,
         )
         self._context = Context({**current, SPAN_KEY: NonRecordingSpan(unsampled), CALL_KEY: SUPPRESSED})
         self._token = attach(self._context)
@@ -200,7 +204,7 @@ class Suppression:
 
 
 def suppress() -> Suppression:
-    """Switch tracing off for a block: ``with suppress(): ...`` or ``async with``.
+    """Switch tracing off for a block, ``with`` or ``async with``.
 
     Tool calls inside run unrecorded and are counted as ``disabled``. Spans of other libraries see an unsampled
     parent, so parent-based samplers leave them out, and the block's outgoing requests say "not sampled".

@@ -100,7 +100,7 @@ class Deferred:
         call.parent = cast("ParentSpan | None", current.get(SPAN_KEY))
         call.caller = caller
         call.end_ns = call.failure = call.context = call.details = call.readable = None
-        scope = caller.scope if caller is not None and caller is call.parent else inherit(call)
+        scope = caller.scope if caller is not None and caller is cast("object", call.parent) else inherit(call)
         call.scope = scope if identity is None else Scope(sampled=scope.sampled, identity=identity)
         context = Context({**current, SPAN_KEY: call, CALL_KEY: call})
         call.start_ns = intake.now_ns()
@@ -160,9 +160,7 @@ class ThroughTracer:
         return call, span, Context({**current, SPAN_KEY: span, CALL_KEY: call})
 
     def _start(self, tool: Tool, attributes: dict[str, Any], start_ns: int) -> trace.Span:
-        return self._tracer.start_span(
-            tool.span_name, attributes=attributes, start_time=system_clock.unix_ns(start_ns)
-        )
+        return self._tracer.start_span(tool.span_name, attributes=attributes, start_time=system_clock.unix_ns(start_ns))
 
     def end(self, call: ToolCall, error: BaseException | None) -> None:
         """End the SDK span with the call's outcome, then hand the record over."""
@@ -170,14 +168,14 @@ class ThroughTracer:
         end_ns = intake.now_ns()
         if error is not None:
             call.failure = classify_exception(error)
-            guard.call("tracer.describe_failure", self._describe, span, call, error)
+            guard.call("tracer.describe_failure", self._describe, span, error)
         call.end_ns = end_ns
         guard.call("tracer.end_span", span.end, system_clock.unix_ns(end_ns))
         intake.finished.append(call)
         if len(intake.finished) > intake.high_water:
             intake.relieve()
 
-    def _describe(self, span: trace.Span, call: ToolCall, error: BaseException) -> None:
+    def _describe(self, span: trace.Span, error: BaseException) -> None:
         failure = classify_exception(error)
         span.set_attribute("otel_perf.outcome", failure.outcome)
         if failure.error_type is None:

@@ -39,6 +39,8 @@ _FLAGS: Final = {
     (False, True): _RANDOM,
     (False, False): TraceFlags(TraceFlags.DEFAULT),
 }
+_LOCAL: Final = False
+"""``is_remote`` of a span made here."""
 _STATUS_CODES: Final = (StatusCode.UNSET, StatusCode.OK, StatusCode.ERROR)
 
 
@@ -316,10 +318,10 @@ trace.Span.register(ToolSpan)
 def _child_context(parent: SpanContext | None, *, sampled: bool) -> SpanContext:
     """Identifiers of a span below ``parent``, or of a new trace."""
     if parent is None or not parent.is_valid:
-        return SpanContext(origin.random_bits(128) or 1, origin.random_bits(64) or 1, False, _FLAGS[sampled, True])
+        return SpanContext(origin.random_bits(128) or 1, origin.random_bits(64) or 1, _LOCAL, _FLAGS[sampled, True])
     random = bool(parent.trace_flags & TraceFlags.RANDOM_TRACE_ID)
     state: TraceState = parent.trace_state
-    return SpanContext(parent.trace_id, origin.random_bits(64) or 1, False, _FLAGS[sampled, random], state)
+    return SpanContext(parent.trace_id, origin.random_bits(64) or 1, _LOCAL, _FLAGS[sampled, random], state)
 
 
 def clean_name(name: object) -> str:

@@ -109,7 +109,7 @@ def _name_of(function: Any) -> str:
 
 
 def _call_of(function: Any) -> Any:
-    return function if inspect.isclass(function) else getattr(type(function), "__call__", function)
+    return function if inspect.isclass(function) else getattr(type(function), "__call__", function)  # noqa: B004 - what is called is looked at
 
 
 def _parameters_of(function: Any) -> tuple[str, ...]:
@@ -119,7 +119,9 @@ def _parameters_of(function: Any) -> tuple[str, ...]:
         return ()
 
 
-def _trace_function(function: Callable[..., Any], described: Tool, policy: CapturePolicy) -> Callable[..., Any]:
+def _trace_function(  # noqa: PLR0915 - in line on purpose, see the module
+    function: Callable[..., Any], described: Tool, policy: CapturePolicy
+) -> Callable[..., Any]:
     """The plain wrapper. Names are bound once: a global look-up each would cost what the whole end of a call costs."""
     new, span_class, context_class = ToolSpan.__new__, ToolSpan, Context
     call_key, span_key = CALL_KEY, SPAN_KEY
