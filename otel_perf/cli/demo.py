@@ -12,7 +12,7 @@ __all__ = ["command"]
 @click.command(short_help="Watch an offline agent work, and what was measured.")
 @click.option("--folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Code to answer questions about.")
 @click.option("--question", "questions", metavar="TEXT", multiple=True, help="A question of your own; repeatable.")
-@click.option("--limit", metavar="N", type=click.IntRange(1, 100_000), default=600, show_default=True, help="Files.")
+@click.option("--limit", metavar="N", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Files.")
 @click.option("--endpoint", metavar="URL", multiple=True, help="Send spans and metrics to this OTLP address, too.")
 @click.option("--protocol", type=click.Choice(["http/protobuf", "grpc"]), help="How to talk to it.")
 @click.option("--json", "as_json", is_flag=True, help="Print answers and summary as JSON.")

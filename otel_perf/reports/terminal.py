@@ -14,10 +14,12 @@ from otel_perf.reports.text import as_ascii, count_text, duration_text, safe_tex
 from otel_perf.reports.tree_table import Cells, TreeTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from otel_perf.reports.run_summary import PathStep, RunSummary, TracePath
     from otel_perf.statistics.call_graph import TreeNode
 
-__all__ = ["render_terminal"]
+__all__ = ["draw_fitting", "render_terminal"]
 
 TREE_ROWS: Final = 40
 """Rows of the call tree: one screen."""
@@ -33,12 +35,21 @@ def render_terminal(summary: RunSummary, console: Console) -> None:
         summary: What to draw.
         console: Where to. Colours are used as the console decides, so none when it is no terminal.
     """
+    draw_fitting(console, lambda target: _draw(summary, target))
+
+
+def draw_fitting(console: Console, draw: Callable[[Console], None]) -> None:
+    """Draw on a console; into a file or a pipe without blanks at line ends, and in ASCII where there is no UTF-8.
+
+    Args:
+        console: Where to.
+        draw: Draws on the console it is given.
+    """
     if console.is_terminal and not console.options.ascii_only:
-        _draw(summary, console)
+        draw(console)
         return
-    # Plain text, for a file or a pipe: no blanks at the ends of lines, and nothing that the encoding lacks.
     drawn = io.StringIO()
-    _draw(summary, Console(file=drawn, width=console.width, force_terminal=False, color_system=None))
+    draw(Console(file=drawn, width=console.width, force_terminal=False, color_system=None))
     text = "".join(f"{line.rstrip()}\n" for line in drawn.getvalue().splitlines())
     console.file.write(as_ascii(text) if console.options.ascii_only else text)
 
