@@ -106,7 +106,7 @@ class CallbackRunner:
         self._queue: deque[CachedCallback] = deque()
         self._threads: list[threading.Thread] = []
         self._idle = 0
-        self._closed = False
+        self._epoch = 0
         self._refreshed_ns: int | None = None
 
     def add(self, instrument: str, function: Any) -> CachedCallback:
@@ -136,8 +136,6 @@ class CallbackRunner:
     def _refresh(self, budget_seconds: float) -> None:
         end_ns = clock.monotonic_ns() + int(budget_seconds * 1e9)
         with self._changed:
-            if self._closed:
-                return
             asked = [callback for callback in self._callbacks if not callback.queued]
             for callback in asked:
                 callback.queued = True
@@ -155,23 +153,24 @@ class CallbackRunner:
         now = clock.monotonic_ns()
         held_up = sum(callback.late(now) for callback in self._callbacks)
         if len(self._threads) <= min(held_up, THREAD_LIMIT - 1):
-            thread = threading.Thread(target=self._work, name=THREAD_NAME, daemon=True)
+            thread = threading.Thread(target=self._work, args=(self._epoch,), name=THREAD_NAME, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._closed and not self._superfluous():
-                    self._idle += 1
-                    self._changed.wait()
-                    self._idle -= 1
-                if self._closed or not self._queue:
-                    return
-                callback = self._queue.popleft()
+    def _work(self, epoch: int) -> None:
+        while (callback := self._next_callback(epoch)) is not None:
             callback.run()
             with self._changed:
                 self._changed.notify_all()
+
+    def _next_callback(self, epoch: int) -> CachedCallback | None:
+        """Wait for a callback to run; ``None`` when the thread has to end."""
+        with self._changed:
+            while not self._queue and epoch == self._epoch and not self._superfluous():
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+            return self._queue.popleft() if self._queue and epoch == self._epoch else None
 
     def _superfluous(self) -> bool:
         """Whether another thread waits for work already: one is enough once nothing hangs."""
@@ -195,17 +194,23 @@ class CallbackRunner:
             callback.instrument: callback.age_seconds(now) for callback in list(self._callbacks) if callback.late(now)
         }
 
-    def close(self, timeout_seconds: float = 1.0) -> None:
-        """Stop; a thread held by a callback that hangs is left behind (it is a daemon and ends with the callback)."""
+    def rest(self, timeout_seconds: float = 1.0) -> None:
+        """End the threads; the next refresh starts one again.
+
+        A thread held by a callback that hangs is left behind: it is a daemon, and ends when the callback does.
+        """
         with self._changed:
-            self._closed = True
+            self._epoch += 1
+            for callback in self._queue:
+                callback.queued = False
             self._queue.clear()
             self._changed.notify_all()
+            threads, self._threads = self._threads, []
         now = clock.monotonic_ns()
-        end_ns = now + int(timeout_seconds * 1e9)
         if any(callback.late(now) for callback in self._callbacks):
-            end_ns = now + int(min(timeout_seconds, PATIENCE_SECONDS) * 1e9)
-        for thread in self._threads:
+            timeout_seconds = min(timeout_seconds, PATIENCE_SECONDS)
+        end_ns = now + int(timeout_seconds * 1e9)
+        for thread in threads:
             thread.join(max(0.0, (end_ns - clock.monotonic_ns()) / 1e9))
 
     def after_fork_in_child(self) -> None:

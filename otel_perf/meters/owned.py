@@ -4,7 +4,7 @@ An application's instruments are the SDK's matter. Three things are not left to 
 collection, a recording call never raises, and a forked child starts at zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from opentelemetry.metrics import Meter, NoOpMeter
@@ -108,7 +108,7 @@ class OwnedMeterProvider(MeterProvider):
         if self._down:
             return
         self._down = True
-        self.callbacks.close(min(1.0, timeout_millis / 1000))
+        self.callbacks.rest(min(1.0, timeout_millis / 1000))
         for reader in self._foreign_readers:
             guard.call("metric reader shutdown", reader.shutdown, timeout_millis)
         guard.call("meter provider shutdown", self._sdk.shutdown, timeout_millis)
@@ -117,10 +117,14 @@ class OwnedMeterProvider(MeterProvider):
 
     def reader(self, temporality: Temporality = "cumulative") -> "ApplicationReader":
         """A reader of the application's instruments. Each reader costs every recording call some 2 us."""
-        reader = ApplicationReader(self.callbacks, temporality)
+        reader = ApplicationReader(self.callbacks, temporality, self._readers.remove)
         reader.bind(self._sdk)
         self._readers.append(reader)
         return reader
+
+    def rest(self, timeout_seconds: float = 1.0) -> None:
+        """End the threads of the callbacks, between a ``shutdown()`` of ours and the next ``instrument()``."""
+        self.callbacks.rest(timeout_seconds)
 
     def after_fork_in_child(self, resource: Resource) -> None:
         """Start at zero with another resource; every instrument that the application holds goes on working."""
@@ -143,18 +147,31 @@ class OwnedMeterProvider(MeterProvider):
 class ApplicationReader:
     """Reads the application's instruments of one provider; bounded in time whatever the callbacks do."""
 
-    def __init__(self, callbacks: CallbackRunner, temporality: Temporality) -> None:
+    def __init__(
+        self, callbacks: CallbackRunner, temporality: Temporality, closed: Callable[["ApplicationReader"], None]
+    ) -> None:
         """See ``OwnedMeterProvider.reader``."""
         self._callbacks = callbacks
         self._temporality: Temporality = temporality
-        self._reader = InMemoryMetricReader()
+        self._closed = closed
+        self._bound: tuple[MeterProvider, InMemoryMetricReader] | None = None
 
     def bind(self, provider: MeterProvider) -> None:
         """Read from ``provider`` from now on."""
-        self._reader = InMemoryMetricReader(temporalities(self._temporality))
-        provider.add_metric_reader(self._reader)
+        reader = InMemoryMetricReader(temporalities(self._temporality))
+        provider.add_metric_reader(reader)
+        self._bound = (provider, reader)
 
     def collect(self) -> MetricsData | None:
         """Run the callbacks for 0.4 s at most, then collect; ``None`` when the application measures nothing."""
+        if self._bound is None:
+            return None
         self._callbacks.refresh()
-        return self._reader.get_metrics_data()
+        return self._bound[1].get_metrics_data()
+
+    def close(self) -> None:
+        """Cost the recording calls nothing any more. Safe twice."""
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            self._closed(self)
+            guard.call("metric reader close", bound[0].remove_metric_reader, bound[1])

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from typing import Any, Final, cast
+from weakref import WeakSet
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
@@ -51,6 +52,7 @@ class FoldedMetrics:
         self.sources = sources
         self.resource = resource
         self.scope = scope
+        self._readers: WeakSet[FoldedReader] = WeakSet()
 
     def reader(self, temporality: Temporality = "cumulative", *, repeat_exemplars: bool = False) -> "FoldedReader":
         """A new reader, which knows what it has already seen.
@@ -60,7 +62,16 @@ class FoldedMetrics:
             repeat_exemplars: Give every bucket's newest exemplar each time (a page that several servers scrape),
                 not only those that are new to this reader (an exporter).
         """
-        return FoldedReader(self, temporality, repeat_exemplars=repeat_exemplars)
+        reader = FoldedReader(self, temporality, repeat_exemplars=repeat_exemplars)
+        self._readers.add(reader)
+        return reader
+
+    def after_fork_in_child(self, resource: Resource) -> None:
+        """Start at zero, fold and readers, with the child's resource."""
+        self.resource = resource
+        self.meters.forget()
+        for reader in self._readers:
+            reader.forget()
 
 
 class FoldedReader:
