@@ -11,6 +11,10 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = Path(".ci") / "setup.py"
 
+# The Python that people call the script with; the one of an environment may have no pip.
+OUTSIDE = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = str(OUTSIDE) if OUTSIDE.exists() else sys.executable
+
 PYPROJECT = """
 [project]
 name = "otel-perf"
@@ -64,7 +68,7 @@ def set_up(clone: Path, kind: str, *missing: str) -> subprocess.CompletedProcess
     for module in missing:
         (without / f"{module}.py").write_text(MISSING, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(without)}
-    command = [sys.executable, str(clone / SCRIPT), kind]
+    command = [PYTHON, str(clone / SCRIPT), kind]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -75,7 +79,7 @@ def installs(clone: Path) -> int:
 
 
 needs_pip = pytest.mark.skipif(
-    subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode != 0,
+    subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode != 0,
     reason="this Python has no pip beside it, which the way round needs",
 )
 
@@ -156,7 +160,7 @@ def test_a_python_that_is_too_old_is_told_so(clone: Path) -> None:
         f"runpy.run_path({str(clone / SCRIPT)!r}, run_name='__main__')"
     )
 
-    result = subprocess.run([sys.executable, "-c", pretend], capture_output=True, text=True, check=False)
+    result = subprocess.run([PYTHON, "-c", pretend], capture_output=True, text=True, check=False)
 
     assert result.returncode == 2
     assert result.stderr.startswith("otel-perf: needs Python 3.11 or newer, and ")
