@@ -3,15 +3,14 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.backends.collector import CollectorUnavailableError, RunningCollector, find_collector
+from tests.isolation import LOOPBACK_ONLY, guarded_connection, guarded_look_up, threads_left
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() == "true"
@@ -41,34 +40,8 @@ def _no_thread_is_left() -> Iterator[None]:
     """A test that started threads of ours has also ended them."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + THREADS_END_SECONDS
-    ours = [thread for thread in threading.enumerate() if thread.name.startswith("otel_perf") and thread not in before]
-    for thread in ours:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    left = [thread.name for thread in ours if thread.is_alive()]
+    left = threads_left(before, THREADS_END_SECONDS)
     assert not left, f"the test left threads behind: {left}"
-
-
-class LoopbackOnly:
-    """Refuses every address that is not of this machine, and remembers it, for a refusal may be swallowed."""
-
-    def __init__(self) -> None:
-        self.refused: list[str] = []
-
-    def check(self, host: object) -> None:
-        """Pass for a loopback address, a Unix socket or a name that never resolves (RFC 6761)."""
-        name = host.decode() if isinstance(host, bytes) else host
-        if name is None or not isinstance(name, str) or name in {"", "localhost", "::1", "0.0.0.0", "::"}:
-            return
-        if name.startswith("127."):
-            return
-        if name.endswith(".invalid"):
-            raise socket.gaierror(socket.EAI_NONAME, "a name that never resolves")
-        self.refused.append(name)
-        raise OSError(f"the tests use the loopback only, not {name}")
-
-
-LOOPBACK_ONLY = LoopbackOnly()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,27 +52,6 @@ def _guarded_sockets() -> Iterator[None]:
             patch.setattr(socket.socket, method, guarded_connection(getattr(socket.socket, method)))
         patch.setattr(socket, "getaddrinfo", guarded_look_up(socket.getaddrinfo))
         yield
-
-
-def guarded_connection(original: Any) -> Any:
-    """``connect`` or ``connect_ex``, with the address looked at first (a Unix socket's is a path)."""
-
-    def connection(self: socket.socket, address: Any) -> Any:
-        if isinstance(address, tuple):
-            LOOPBACK_ONLY.check(address[0])
-        return original(self, address)
-
-    return connection
-
-
-def guarded_look_up(original: Any) -> Any:
-    """``getaddrinfo``, with the name looked at first."""
-
-    def look_up(host: Any, *arguments: Any, **options: Any) -> Any:
-        LOOPBACK_ONLY.check(host)
-        return original(host, *arguments, **options)
-
-    return look_up
 
 
 @pytest.fixture(autouse=True)
