@@ -62,7 +62,7 @@ class Intake:
         relieve: Wakes the worker, helps it, or drops, when ``finished`` is above ``high_water``.
         root_scope: Scope of a call without a parent; ``None`` when a sampler must be asked.
         now_ns: The monotonic clock, in nanoseconds.
-        foreign: Spans of other libraries that ended, oldest first.
+        foreign: Spans of other libraries that ended, oldest first, each with the record made at its start, if any.
         lifecycle: How calls begin and end that do not take the fast path.
         max_weight: Bound in bytes of the large values that waiting calls carry.
     """
@@ -88,7 +88,7 @@ class Intake:
         """Start switched off: a decorated function just runs, and its call is counted as disabled."""
         self.finished: deque[ToolCall] = deque()
         self.started: deque[ToolCall] = deque()
-        self.foreign: deque[Any] = deque()
+        self.foreign: deque[tuple[Any, ToolCall | None]] = deque()
         self.now_ns: Callable[[], int] = clock.monotonic_ns
         self._disabled = itertools.count()
         self._weight = 0

@@ -106,6 +106,12 @@ class DestinationAccount:
             self._accepted += items
             self._waiting["queued"] += items
 
+    def hand_back(self, items: int) -> None:
+        """Items that waited in front of the destination's queue are about to enter it, and will be accepted there."""
+        with self._lock:
+            self._accepted -= items
+            self._waiting["queued"] -= items
+
     def move(self, items: int, source: State, target: State) -> None:
         """Items go from one waiting state to another."""
         with self._lock:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 from otel_perf.core.guard import guard, logger
 
-__all__ = ["Ownership", "OwnedProcessors", "Provision", "provide"]
+__all__ = ["OwnedProcessors", "Ownership", "Provision", "provide"]
 
 Ownership: TypeAlias = Literal["owned", "adopted", "private"]
 """``owned``: ours and global. ``adopted``: the application's. ``private``: ours, and somebody else's is global."""
@@ -28,7 +28,7 @@ class OwnedProcessors(SynchronousMultiSpanProcessor):
 
     def __init__(self, ours: SpanProcessor) -> None:
         """Begin with our processor alone."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._ours = ours
         self.added = 0
         self.on_added: Callable[[], None] = _nothing

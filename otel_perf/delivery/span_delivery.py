@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from otel_perf.core import clock
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount
 from otel_perf.core.records import ToolCall
 from otel_perf.delivery.foreign_spans import encode_foreign
 from otel_perf.delivery.span_encoder import SpanEncoder
 from otel_perf.delivery.span_request import EncodedSpan
+from otel_perf.delivery.tail_sampling import TailSampler
 
 __all__ = ["SpanDelivery", "SpanOutlet"]
 
@@ -29,10 +31,13 @@ class SpanOutlet(Protocol):
 class SpanDelivery:
     """Encodes sampled calls and the spans of others. All methods but ``on_overflow`` run under the worker's lock."""
 
-    def __init__(self, encoder: SpanEncoder, outlets: Sequence[SpanOutlet]) -> None:
-        """Offer what ``encoder`` makes to each of ``outlets``."""
+    def __init__(
+        self, encoder: SpanEncoder, outlets: Sequence[SpanOutlet], tail_sampler: TailSampler | None = None
+    ) -> None:
+        """Offer what ``encoder`` makes to each of ``outlets``, or to the tail sampler in front of them."""
         self._encoder = encoder
         self._outlets = tuple(outlets)
+        self._tail_sampler = tail_sampler
 
     def on_calls(self, calls: Sequence[ToolCall]) -> None:
         """Encode the sampled ones; those that an SDK span carries go the way of foreign spans."""
@@ -51,6 +56,8 @@ class SpanDelivery:
             if body is None:
                 failed += 1
                 continue
+            if self._tail_sampler is not None:
+                self._tail_sampler.note_call(call, clock.monotonic_ns())
             context = call.context
             encoded.append(EncodedSpan(group, body, 0 if context is None else context.trace_id))
         if encoded or failed:
@@ -61,6 +68,9 @@ class SpanDelivery:
     def on_foreign(self, spans: Sequence[Any]) -> None:
         """Encode finished SDK spans; a poisonous one is rejected alone."""
         encoded, rejected = encode_foreign(spans)
+        if self._tail_sampler is not None:
+            for span in spans:
+                self._tail_sampler.note_span(span, clock.monotonic_ns())
         self._offer(encoded, len(rejected))
 
     def on_overflow(self, call: ToolCall) -> None:  # noqa: ARG002 - the protocol
@@ -74,5 +84,7 @@ class SpanDelivery:
             if failed:
                 outlet.account.accept(failed)
                 outlet.account.drop(failed, "encode_error")
-            if encoded:
+            if encoded and self._tail_sampler is None:
                 outlet.offer(encoded)
+        if encoded and self._tail_sampler is not None:
+            self._tail_sampler.hold(encoded)

@@ -198,7 +198,8 @@ class Worker:
         """Take up to ``size`` records of each kind and hand them on. Runs under the lock."""
         starts = self.open_calls.take()
         calls = _take(self._intake.finished, size)
-        foreign = _take(self._intake.foreign, size)
+        foreign: list[tuple[Any, ToolCall | None]] = _take(self._intake.foreign, size)
+        spans = [span for span, _ in foreign]
         if calls:
             self._count(calls)
         self._tell_readers(starts, calls, foreign)
@@ -206,7 +207,7 @@ class Worker:
             if calls:
                 guard.call(_stage(carrier), carrier.on_calls, calls)
             if foreign:
-                guard.call(_stage(carrier), carrier.on_foreign, foreign)
+                guard.call(_stage(carrier), carrier.on_foreign, spans)
         return bool(calls or foreign)
 
     def _count(self, calls: Sequence[ToolCall]) -> None:
@@ -223,9 +224,11 @@ class Worker:
             self._recorded += recorded
             self._sampled_out += len(calls) - recorded
 
-    def _tell_readers(self, starts: Sequence[ToolCall], calls: Sequence[ToolCall], foreign: Sequence[Any]) -> None:
+    def _tell_readers(
+        self, starts: Sequence[ToolCall], calls: Sequence[ToolCall], foreign: Sequence[tuple[Any, ToolCall | None]]
+    ) -> None:
         self._foreign += len(foreign)
-        digested = [call for span in foreign if (call := guard.call("digest", digest, span)) is not None]
+        digested = [call for span, begun in foreign if (call := guard.call("digest", digest, span, begun)) is not None]
         for reader in self._readers:
             stage = _stage(reader)
             if starts:

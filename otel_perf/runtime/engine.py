@@ -11,14 +11,13 @@ from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.core.ledger import CallBalance, DestinationBalance
 from otel_perf.delivery.provider import Provision, provide
-from otel_perf.delivery.span_delivery import SpanDelivery
 from otel_perf.pipeline.call_statistics import CallStatistics, StatisticsSnapshot
 from otel_perf.pipeline.open_calls import OpenCall, OpenCalls
-from otel_perf.pipeline.ticker import Ticker
+from otel_perf.pipeline.ticker import Job, Ticker
 from otel_perf.pipeline.worker import Carrier, Reader, Worker
 from otel_perf.runtime import origin
 from otel_perf.runtime.metrics_out import MetricsOut
-from otel_perf.runtime.outlets import Outlets
+from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
 from otel_perf.runtime.status import State, Status, settings_facts
 from otel_perf.tracing.capture import capture_setting
@@ -36,6 +35,7 @@ class Engine:
         given_provider: TracerProvider | None = None,
         *,
         without_provider: bool = False,
+        extras: Extras | None = None,
         readers: Sequence[Reader] = (),
         carriers: Sequence[Carrier] = (),
     ) -> None:
@@ -44,6 +44,7 @@ class Engine:
         Args:
             loaded: The settings.
             given_provider: The provider that the application passed.
+            extras: Exporters and callbacks of the application.
             without_provider: A processor of ours is on somebody's provider already; make no spans of our own.
             readers: More readers of calls, for tests.
             carriers: More receivers of spans, for tests.
@@ -57,18 +58,30 @@ class Engine:
         self.started_ns = clock.monotonic_ns()
         self.cpu_at_start_ns = clock.process_cpu_ns()
         self.open_calls = OpenCalls(intake, warn_after_seconds=settings.open_call_warning_seconds)
-        self.outlets = Outlets(loaded, self.resource)
+        self.outlets = Outlets(loaded, self.resource, extras or Extras())
         self.metrics_out = MetricsOut(self)
-        delivery = [SpanDelivery(self.outlets.encoder, self.outlets.span_outlets())] if self.outlets.spans else []
         self.worker = Worker(
             intake,
             self.open_calls,
             readers=[self.statistics, *self.metrics_out.readers, *readers],
-            carriers=[*delivery, *carriers],
+            carriers=[*self.outlets.carriers(), *carriers],
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
         )
-        self._ticker = Ticker(self.metrics_out.jobs)
+        self._ticker = Ticker([*self.metrics_out.jobs, *self._tail_jobs()])
+
+    def _tail_jobs(self) -> list[Job]:
+        return [] if self.outlets.tail_sampler is None else [Job("tail sampling", 0.5, self._sweep_tail)]
+
+    def _sweep_tail(self, *, decide_all: bool = False) -> None:
+        sampler = self.outlets.tail_sampler
+        if sampler is None:
+            return
+        with self.worker.lock:
+            if decide_all:
+                sampler.decide_all()
+            else:
+                sampler.sweep(clock.monotonic_ns())
 
     def _provide(self, given: TracerProvider | None) -> Provision:
         settings = self.loaded.settings
@@ -114,6 +127,7 @@ class Engine:
     def flush(self, deadline_ns: int) -> bool:
         """Drain, then wait for every destination; True when all was settled by the deadline (monotonic ns)."""
         drained = self.worker.drain(deadline_ns)
+        self._sweep_tail(decide_all=True)
         guard.call("metrics", self.metrics_out.export)
         return self.outlets.flush(deadline_ns) and drained
 
@@ -124,6 +138,7 @@ class Engine:
             self._provision.processors.release()
         self._ticker.stop(deadline_ns)
         drained = self.worker.stop(deadline_ns)
+        self._sweep_tail(decide_all=True)
         guard.call("metrics", self.metrics_out.export)
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
@@ -200,6 +215,6 @@ class Engine:
             found.append(self._provision.note)
         if self._tool_spans == "sdk":
             found.append("tool spans are SDK spans, since other processors listen; they cost what SDK spans cost")
-        if not self.outlets.spans:
+        if not self.outlets.spans and not self.outlets.exporters:
             found.append("no endpoint: nothing leaves the process")
         return tuple(found)

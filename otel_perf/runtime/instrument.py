@@ -1,11 +1,13 @@
 """``instrument()``: one call at start-up, safe to repeat, from any thread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.trace import TracerProvider
 
+from otel_perf.config.environment import hidden
 from otel_perf.config.load import load
 from otel_perf.config.loaded import Loaded
 from otel_perf.core.errors import OtelPerfError
@@ -13,6 +15,12 @@ from otel_perf.core.guard import guard, logger
 from otel_perf.runtime import active
 from otel_perf.runtime.handle import Handle
 from otel_perf.runtime.process_life import watch_process
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from otel_perf.delivery.sender_hooks import ExportFailure
+    from otel_perf.runtime.engine import Engine
 
 __all__ = ["instrument", "instrument_alone"]
 
@@ -33,6 +41,8 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
     handle_sigterm: bool | None = None,
     strict: bool | None = None,
     tracer_provider: TracerProvider | None = None,
+    exporters: "Sequence[SpanExporter]" = (),
+    on_export_error: "Callable[[ExportFailure], None] | None" = None,
     **settings: Any,
 ) -> Handle:
     """Record every tool call from here on.
@@ -55,6 +65,8 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
         handle_sigterm: Turn SIGTERM into ``SystemExit``, so that what is buffered leaves first.
         strict: Raise one error that names every bad value, instead of falling back.
         tracer_provider: Use this provider instead of the global one.
+        exporters: Span exporters of your own; each gets every sampled span, on a thread of ours.
+        on_export_error: Told of every failed attempt to deliver, on a thread of ours.
         **settings: Any other setting by its name, see ``docs/configuration.md``.
 
     Returns:
@@ -86,7 +98,7 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
             if arguments:
                 logger.info("otel_perf: already instrumented; the settings of the first call hold")
             return handle
-        return _start(arguments, tracer_provider)
+        return _start(arguments, tracer_provider, exporters=tuple(exporters), on_export_error=on_export_error)
 
 
 def instrument_alone() -> None:
@@ -96,9 +108,7 @@ def instrument_alone() -> None:
             _start({"set_global": False}, None, without_provider=True)
 
 
-def _start(
-    arguments: Mapping[str, object], provider: TracerProvider | None, *, without_provider: bool = False
-) -> Handle:
+def _start(arguments: Mapping[str, object], provider: TracerProvider | None, **parts: Any) -> Handle:
     try:
         loaded = load(arguments)
     except OtelPerfError:
@@ -108,18 +118,22 @@ def _start(
         loaded = load({}, environ={})
     for problem in loaded.problems:
         logger.warning("otel_perf: %s", problem)
-    handle = _build(loaded, provider, without_provider=without_provider)
+    handle = Handle(loaded, None if loaded.settings.sdk_disabled else _build(loaded, provider, **parts))
     active.take_over(handle)
     watch_process()
     return handle
 
 
-def _build(loaded: Loaded, provider: TracerProvider | None, *, without_provider: bool) -> Handle:
-    if loaded.settings.sdk_disabled:
-        return Handle(loaded, None)
-    from otel_perf.runtime.engine import Engine
+def _build(
+    loaded: Loaded, provider: TracerProvider | None, *, without_provider: bool = False, **extras: Any
+) -> "Engine | None":
+    """Make and start the parts. What the OpenTelemetry SDK would raise about in the environment is hidden from it."""
+    with hidden(loaded.refused_variables), guard.block("set-up"):
+        import_module("opentelemetry.propagate")
+        from otel_perf.runtime.engine import Engine
+        from otel_perf.runtime.outlets import Extras
 
-    engine = guard.call("set-up", Engine, loaded, provider, without_provider=without_provider)
-    if engine is not None:
+        engine = Engine(loaded, provider, without_provider=without_provider, extras=Extras(**extras))
         guard.call("start", engine.start)
-    return Handle(loaded, engine)
+        return engine
+    return None

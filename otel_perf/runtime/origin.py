@@ -19,8 +19,10 @@ from otel_perf._version import __version__
 from otel_perf.config.loaded import Loaded
 from otel_perf.config.settings import Settings
 from otel_perf.core.intake import FULLY_SAMPLED, intake
+from otel_perf.tracing import threads
 from otel_perf.tracing.capture import capture_setting
-from otel_perf.tracing.lifecycle import follow_parent, sampling
+from otel_perf.tracing.foreign_calls import foreign_calls, nearest_foreign_call
+from otel_perf.tracing.lifecycle import calls_of_others, follow_parent, no_call, sampling
 from otel_perf.tracing.sampling import make_decider
 from otel_perf.tracing.span import origin
 
@@ -79,6 +81,9 @@ def apply(settings: Settings, resource: Resource) -> None:
     ratio = 1.0 if settings.sampling_ratio is None else settings.sampling_ratio
     sampling.decide, always = make_decider(settings.sampler, ratio)
     intake.root_scope = FULLY_SAMPLED if always else None
+    calls_of_others.nearest = nearest_foreign_call
+    if settings.propagate_threads != "off":
+        threads.install(settings.propagate_threads)
 
 
 def withdraw() -> None:
@@ -86,6 +91,9 @@ def withdraw() -> None:
     capture_setting.level = "off"
     sampling.decide = follow_parent
     intake.root_scope = FULLY_SAMPLED
+    calls_of_others.nearest = no_call
+    foreign_calls.clear()
+    threads.uninstall()
 
 
 def tracer_of(provider: SdkTracerProvider) -> Tracer:

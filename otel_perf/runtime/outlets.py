@@ -1,10 +1,11 @@
 """Everything that leaves the process, made from the settings: destinations for spans and for metrics."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel_perf.config.destinations import Destination
 from otel_perf.config.loaded import Loaded
@@ -12,15 +13,32 @@ from otel_perf.core.clock import system_clock
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount, DestinationBalance
 from otel_perf.delivery.destination import MetricDestination, SpanDestination
+from otel_perf.delivery.exporter_destination import ExporterDestination
 from otel_perf.delivery.queues import QueueLimits
-from otel_perf.delivery.sender_hooks import Hooks, SenderSettings
-from otel_perf.delivery.span_delivery import SpanOutlet
+from otel_perf.delivery.readable_delivery import ReadableDelivery
+from otel_perf.delivery.sender_hooks import ExportFailure, Hooks, SenderSettings
+from otel_perf.delivery.span_delivery import SpanDelivery
 from otel_perf.delivery.span_encoder import SpanEncoder
 from otel_perf.delivery.span_request import encode_resource, encode_scope
+from otel_perf.delivery.tail_sampling import TailPolicy, TailSampler
 from otel_perf.delivery.transport import Transport
+from otel_perf.pipeline.worker import Carrier
 from otel_perf.runtime.origin import SCOPE
 
-__all__ = ["Outlets"]
+__all__ = ["Extras", "Outlets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an application hands over as objects, and no file or variable can say.
+
+    Attributes:
+        exporters: Its own span exporters; each becomes a destination.
+        on_export_error: Told of every failed attempt to deliver, on a thread of ours.
+    """
+
+    exporters: Sequence[SpanExporter] = ()
+    on_export_error: Callable[[ExportFailure], None] | None = None
 
 
 class Outlet(Protocol):
@@ -54,19 +72,39 @@ class Outlets:
     Attributes:
         encoder: Makes the spans' wire form, once for all destinations.
         spans: Where spans go.
+        exporters: The application's own span exporters.
         metrics: Where metrics go.
+        tail_sampler: Holds spans back until their trace has ended; ``None`` unless asked for.
     """
 
-    def __init__(self, loaded: Loaded, resource: Resource, hooks: Hooks | None = None) -> None:
+    def __init__(self, loaded: Loaded, resource: Resource, extras: Extras) -> None:
         """Make one outlet per destination and signal; nothing is connected yet."""
         self._loaded = loaded
-        self._hooks = hooks or Hooks()
+        self._hooks = Hooks(on_export_error=extras.on_export_error)
         self.encoder = make_encoder(resource)
         self.spans: tuple[SpanDestination, ...] = tuple(self._spans_to(to) for to in loaded.destinations.traces)
         self.metrics: tuple[MetricDestination, ...] = tuple(
             MetricDestination(to.name, make_transport(to), self._sender_settings(to), self._hooks)
             for to in loaded.destinations.metrics
         )
+
+        self.exporters = tuple(
+            ExporterDestination(f"{type(exporter).__name__}-{number}", exporter, hooks=self._hooks)
+            for number, exporter in enumerate(extras.exporters, 1)
+        )
+        self.tail_sampler = self._make_tail_sampler()
+
+    def _make_tail_sampler(self) -> TailSampler | None:
+        settings = self._loaded.settings
+        if not settings.tail_sampling or not self.spans:
+            return None
+        policy = TailPolicy(
+            slow_seconds=settings.tail_slow_seconds,
+            ratio=settings.tail_ratio,
+            grace_seconds=settings.tail_grace_seconds,
+            max_bytes=settings.tail_max_bytes,
+        )
+        return TailSampler(self.spans, policy)
 
     def _spans_to(self, to: Destination) -> SpanDestination:
         return SpanDestination(to.name, make_transport(to), self._sender_settings(to), self._hooks)
@@ -85,11 +123,15 @@ class Outlets:
 
     def _all(self) -> Iterator[Outlet]:
         yield from self.spans
+        yield from self.exporters
         yield from self.metrics
 
-    def span_outlets(self) -> Sequence[SpanOutlet]:
-        """Where the worker offers encoded spans."""
-        return self.spans
+    def carriers(self) -> Iterator[Carrier]:
+        """What the worker gives spans to; nothing when nothing is sent."""
+        if self.spans:
+            yield SpanDelivery(self.encoder, self.spans, self.tail_sampler)
+        if self.exporters:
+            yield ReadableDelivery(self.exporters)
 
     def start(self) -> None:
         """Start every sender now: at the end of the process no thread can be started any more."""
@@ -112,7 +154,7 @@ class Outlets:
 
     def balances(self, waiting_spans: int) -> Iterable[DestinationBalance]:
         """The accounts; spans that wait for the worker are on every span account as queued."""
-        for outlet in self.spans:
+        for outlet in (*self.spans, *self.exporters):
             found = outlet.account.balance()
             yield replace(found, accepted=found.accepted + waiting_spans, queued=found.queued + waiting_spans)
         for metrics in self.metrics:
@@ -121,6 +163,8 @@ class Outlets:
     def after_fork_in_child(self, resource: Resource) -> None:
         """Start empty, as the child's own resource."""
         self.encoder.group = make_encoder(resource).group
+        if self.tail_sampler is not None:
+            self.tail_sampler.forget()
         for outlet in self._all():
             guard.call("fork", outlet.after_fork_in_child)
 

@@ -3,8 +3,10 @@
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
+from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.runtime import active
+from otel_perf.tracing.foreign_calls import foreign_calls
 
 __all__ = ["ForeignSpanReader", "PerfSpanProcessor"]
 
@@ -15,16 +17,19 @@ class ForeignSpanReader(SpanProcessor):
     """Hands the finished spans of other libraries to the intake, while a pipeline runs."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing to do: a span is read when it has ended."""
+        """Remember the span while it runs, so that calls below it know their caller."""
+        if intake.accepting:
+            guard.call("processor.on_start", foreign_calls.started, span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand a sampled span over; our own calls arrive as records and are not taken twice."""
         if not intake.accepting or (context := span.context) is None or not context.trace_flags & 1:
             return
+        begun = foreign_calls.ended(span)
         scope = span.instrumentation_scope
         if scope is not None and scope.name == SCOPE_NAME:
             return
-        intake.foreign.append(span)
+        intake.foreign.append((span, begun))
         if len(intake.foreign) > intake.high_water:
             intake.relieve()
 

@@ -23,6 +23,7 @@ __all__ = [
     "CALL_KEY",
     "SPAN_KEY",
     "SUPPRESSED",
+    "calls_of_others",
     "Deferred",
     "ThroughTracer",
     "current_call",
@@ -40,6 +41,24 @@ SPAN_KEY: Final = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Contex
 
 SUPPRESSED: Final = ToolCall.__new__(ToolCall)
 """Stands for the caller inside ``suppress()``: calls below it are not recorded."""
+
+
+class CallsOfOthers:
+    """Finds the call of another library that a foreign span belongs to; set by ``instrument()``."""
+
+    __slots__ = ("nearest",)
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self.nearest: Callable[[ParentSpan], ToolCall | None] = no_call
+
+
+def no_call(_span: ParentSpan) -> ToolCall | None:
+    """None: nobody watches the spans of other libraries."""
+    return None
+
+
+calls_of_others: Final = CallsOfOthers()
 
 
 class Sampling:
@@ -72,6 +91,8 @@ def current_call(context: Context | None = None) -> ToolCall | None:
 
 def inherit(span: ToolSpan) -> Scope:
     """Scope of a call whose parent is not its caller: a root under a sampler, or a child of a foreign span."""
+    if span.parent is not None:
+        span.caller = calls_of_others.nearest(span.parent) or span.caller
     caller = span.caller
     identity = None if caller is None else caller.scope.identity
     if span.parent is None and intake.root_scope is not None and identity is None:
