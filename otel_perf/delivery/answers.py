@@ -4,6 +4,8 @@ Nothing here trusts the other side: sizes are bounded, control characters escape
 masked, because a server may echo a credential.
 """
 
+import socket
+import ssl
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from importlib import import_module
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_PAUSE_SECONDS",
     "acknowledgement",
+    "describe",
     "error_message",
     "is_loopback",
     "masked",
@@ -124,3 +127,18 @@ def is_loopback(host: str) -> bool:
     """Whether ``host`` is this machine, which no proxy can reach on our behalf."""
     name = host.strip("[]").rstrip(".").lower()
     return name in {"localhost", "::1"} or name.endswith(".localhost") or name.startswith("127.")
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, without the text of the exception, which may name what is secret."""
+    if isinstance(error, socket.gaierror):
+        return "the host name cannot be resolved"
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or type(error).__name__}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"the connection was lost ({type(error).__name__})"

@@ -1,5 +1,7 @@
 """OTLP over gRPC on a raw channel: status details are readable, and the request is the bytes that we encoded."""
 
+import re
+import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -7,8 +9,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from otel_perf._version import __version__
+from otel_perf.core import clock
 from otel_perf.delivery import answers
-from otel_perf.delivery.transport import Delivered, Outcome, Refused, Retry, Signal, TooLarge, Uncertain
+from otel_perf.delivery.transport import Outcome, Refused, Retry, Signal, TooLarge, Uncertain
 
 if TYPE_CHECKING:
     from otel_perf.config.destinations import Destination
@@ -56,6 +59,14 @@ RECONNECT_AFTER_MS: Final = (500, 4_000)
 KEEPALIVE_MS: Final = (30_000, 10_000)
 """A connection that is in use and silent for 30 s is asked for a sign of life, and given 10 s for it."""
 
+# gRPC writes a complaint to standard error about any other header, so it never gets to see one.
+_SENDABLE_KEY: Final = re.compile(r"[0-9a-z_.-]+(?<!-bin)").fullmatch
+_SENDABLE_VALUE: Final = re.compile(r"[\x20-\x7e]*").fullmatch
+
+UNSENDABLE: Final = Refused(
+    "the request cannot be written", "http_4xx", "check the headers, the endpoint and the TLS files"
+)
+
 _abandoned: Final[list[grpc.Channel]] = []
 """Channels of a parent process. The child must neither use nor close them, so they are never collected."""
 
@@ -71,41 +82,64 @@ class GrpcTransport:
         self._destination = destination
         self._secrets = tuple(destination.headers.values())
         self._metadata = tuple((name.lower(), value) for name, value in destination.headers.items())
+        self._sendable = all(_SENDABLE_KEY(name) and _SENDABLE_VALUE(value) for name, value in self._metadata)
         host = destination.url.rpartition(":")[0] or destination.url
         self._proxy = None if answers.is_loopback(host) else proxy
-        self._channel: grpc.Channel | None = None
-        self._calls: dict[Signal, Any] = {}
-        self._under_way: Any = None
-        self._lock = threading.Lock()
-        self._closed = False
         compressed = destination.compression == "gzip"
         self._compression = grpc.Compression.Gzip if compressed else grpc.Compression.NoCompression
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._methods: dict[Signal, Any] = {}
+        self._under_way: Any = None
+        self._reached = self._closed = False
 
     def send(self, signal: Signal, body: bytes, timeout_seconds: float) -> Outcome:
         """Send one encoded request; see ``Transport.send``."""
+        if not self._sendable:
+            return UNSENDABLE
+        deadline_ns = clock.monotonic_ns() + int(timeout_seconds * 1e9)
         try:
-            with self._lock:
-                if self._closed:
-                    return Retry("the transport is closed")
-                call = self._under_way = self._begin(signal, body, timeout_seconds)
+            if not self._reached and self._proxy is None:
+                self._knock(timeout_seconds)
+            return self._call(signal, body, (deadline_ns - clock.monotonic_ns()) / 1e9)
         except OSError as error:
-            return Retry(f"TLS settings cannot be read: {error.strerror}")
-        except (ValueError, TypeError) as error:  # a header that HTTP/2 cannot carry, a target that is none
-            return Refused(
-                f"the request cannot be written ({type(error).__name__})", "http_4xx", "check the headers and endpoint"
+            return Retry(answers.describe(error))
+        except (ValueError, TypeError):  # a target that is none, a certificate that is none
+            return UNSENDABLE
+
+    def _knock(self, seconds: float) -> None:
+        """Connect and hang up: ``OSError`` when nobody is there.
+
+        gRPC makes a call wait for the connection unseen, so that nobody could say whether the call was sent; it does
+        not try again for up to 4 s after a failure; and its reasons are long.
+        """
+        host, _, port = self._destination.url.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+
+    def _call(self, signal: Signal, body: bytes, seconds: float) -> Outcome:
+        with self._lock:
+            if self._closed:
+                return Retry("the transport is closed")
+            call = self._under_way = self._method(signal).future(
+                body, timeout=max(0.0, seconds), metadata=self._metadata, compression=self._compression
             )
         try:
             answer = call.result()
         except grpc.FutureCancelledError:
             return Uncertain("the request was cut off")
         except grpc.RpcError as error:
+            self._reached = error.code() is not Code.UNAVAILABLE
             return self._verdict(error)
         finally:
             self._under_way = None
-        return self._acknowledged(signal, answer)
+        self._reached = True
+        return answers.acknowledgement(signal, answer, json=False, secrets=self._secrets)
 
     def on_wire(self) -> bool:
-        """Whether a request is under way: gRPC does not say how far it has come."""
+        """Whether a request is under way on a connection: gRPC does not say how far it has come."""
         return self._under_way is not None
 
     def close(self) -> None:
@@ -114,7 +148,7 @@ class GrpcTransport:
             self._closed = True
             call, channel = self._under_way, self._channel
             self._channel = None
-            self._calls = {}
+            self._methods = {}
         if call is not None:
             call.cancel()
         if channel is not None:
@@ -124,20 +158,17 @@ class GrpcTransport:
         """Leave the parent's channel alone and start without one."""
         if self._channel is not None:
             _abandoned.append(self._channel)
-        self._lock = threading.Lock()
-        self._channel = self._under_way = None
-        self._calls = {}
-        self._closed = False
+        self._reset()
 
-    def _begin(self, signal: Signal, body: bytes, timeout_seconds: float) -> Any:
-        call = self._calls.get(signal)
-        if call is None:
+    def _method(self, signal: Signal) -> Any:
+        method = self._methods.get(signal)
+        if method is None:
             if self._channel is None:
                 self._channel = self._connect()
-            call = self._calls[signal] = self._channel.unary_unary(
+            method = self._methods[signal] = self._channel.unary_unary(
                 METHODS[signal], request_serializer=None, response_deserializer=None
             )
-        return call.future(body, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
+        return method
 
     def _connect(self) -> grpc.Channel:
         first, longest = RECONNECT_AFTER_MS
@@ -162,9 +193,6 @@ class GrpcTransport:
         files = (destination.certificate, destination.client_key, destination.client_certificate)
         root, key, chain = (None if path is None else path.read_bytes() for path in files)
         return grpc.secure_channel(destination.url, grpc.ssl_channel_credentials(root, key, chain), options)
-
-    def _acknowledged(self, signal: Signal, answer: bytes) -> Delivered:
-        return answers.acknowledgement(signal, answer, json=False, secrets=self._secrets)
 
     def _verdict(self, error: Any) -> Outcome:
         code: grpc.StatusCode = error.code()

@@ -1,27 +1,21 @@
-"""OTLP over HTTP: one connection, no redirects, no hidden retries, every end of a request told apart."""
+"""OTLP over HTTP: one connection, no redirects, no hidden retries, every end of a request told apart.
+
+The standard library's client is used, for it shows how far a request had come when it failed: what was written whole
+may have been stored, anything else was not.
+"""
 
 import contextlib
 import socket
 import ssl
 import zlib
+from base64 import b64encode
 from collections.abc import Mapping
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import TYPE_CHECKING, Final
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from otel_perf._version import __version__
+from otel_perf.core import clock
 from otel_perf.delivery import answers
 from otel_perf.delivery.transport import Outcome, Redirected, Refused, Retry, Signal, TooLarge, Uncertain
 
@@ -46,17 +40,9 @@ HINTS: Final[Mapping[int, str]] = {
     403: "check the headers setting: the credentials do not allow sending here",
     404: "check the endpoint: there is no OTLP receiver at this path (it usually ends in /v1/traces or /v1/metrics)",
     405: "check the endpoint: the server there is no OTLP receiver",
+    407: "check the proxy: it asks for credentials",
     415: "check the endpoint: the server there does not take OTLP as protobuf",
 }
-
-FAILURES: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (NameResolutionError, "the host name cannot be resolved"),
-    (ConnectTimeoutError, "connecting timed out"),
-    (ReadTimeoutError, "no answer in time"),
-    (ProxyError, "the proxy cannot be used"),
-    (SSLError, "TLS failed"),
-    (ssl.SSLError, "TLS failed"),
-)
 
 
 class HttpTransport:
@@ -66,114 +52,137 @@ class HttpTransport:
         """Keep the settings; nothing is read or connected before the first request."""
         self._destination = destination
         self._secrets = tuple(destination.headers.values())
-        host = urlsplit(destination.url).hostname or ""
-        self._proxy = None if answers.is_loopback(host) else proxy
-        self._manager: urllib3.PoolManager | None = None
-        self._wire = _Wire()
-        self._closed = False
+        self._url = urlsplit(destination.url)
+        self._proxy = None if proxy is None or answers.is_loopback(self._url.hostname or "") else urlsplit(proxy)
+        self._compressed = destination.compression == "gzip"
         self._headers = {
             "User-Agent": f"OTel-OTLP-Exporter-Python/otel_perf-{__version__}",
             **destination.headers,
             "Content-Type": "application/x-protobuf",
-            "Accept-Encoding": "identity",
         }
-        if destination.compression == "gzip":
+        if self._compressed:
             self._headers["Content-Encoding"] = "gzip"
+        self._reset()
+
+    def _reset(self) -> None:
+        self._connection: HTTPConnection | None = None
+        self._written = False
+        self._on_wire = False
+        self._closed = False
 
     def send(self, signal: Signal, body: bytes, timeout_seconds: float) -> Outcome:
         """Send one encoded request; see ``Transport.send``."""
         if self._closed:
             return Retry("the transport is closed")
-        payload = _gzip(body) if self._destination.compression == "gzip" else body
-        self._wire.begin()
+        payload = _gzip(body) if self._compressed else body
+        self._written = False
         try:
-            response = self._post(payload, timeout_seconds)
-        except (HTTPError, HTTPException, OSError) as error:
-            return self._broken(error)
+            response = self._exchange(payload, clock.monotonic_ns() + int(timeout_seconds * 1e9))
+            return self._verdict(signal, response)
+        except (HTTPException, OSError) as error:
+            self._disconnect()
+            reason = answers.describe(error)
+            return Uncertain(f"no answer: {reason}") if self._written else Retry(reason)
         except ValueError as error:  # UnicodeError among them: a header that HTTP cannot carry, a URL that is none
-            return Refused(
-                f"the request cannot be written ({type(error).__name__})", "http_4xx", "check the headers and endpoint"
-            )
+            self._disconnect()
+            kind = type(error).__name__
+            return Refused(f"the request cannot be written ({kind})", "http_4xx", "check the headers and the endpoint")
         finally:
-            self._wire.end()
-        return self._verdict(signal, response)
+            self._on_wire = False
 
     def on_wire(self) -> bool:
         """Whether bytes of the present request may have left."""
-        return self._wire.busy
+        return self._on_wire
 
     def close(self) -> None:
         """Shut the socket down, which wakes the thread that waits for it."""
         self._closed = True
-        self._wire.cut()
-        if self._manager is not None:
-            self._manager.clear()
+        connection = self._connection
+        if connection is not None and connection.sock is not None and self._on_wire:
+            # The plain method: that of an SSL socket would take the session away under the thread that reads from it.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        else:
+            self._disconnect()
 
     def after_fork_in_child(self) -> None:
         """Drop the parent's connection; closing our copy of the descriptor says nothing to the server."""
-        self._manager = None
-        self._wire = _Wire()
-        self._closed = False
+        self._disconnect()
+        self._reset()
 
-    def _post(self, payload: bytes, timeout_seconds: float) -> urllib3.BaseHTTPResponse:
-        manager = self._manager
-        if manager is None:
-            manager = self._manager = self._connect()
-        return manager.urlopen(
-            "POST",
-            self._destination.url,
-            redirect=False,
-            retries=False,
-            body=payload,
-            headers=self._headers,
-            timeout=urllib3.Timeout(total=timeout_seconds),
-            preload_content=False,
-            decode_content=False,
-        )
+    def _exchange(self, payload: bytes, deadline_ns: int) -> HTTPResponse:
+        connection = self._connected(deadline_ns)
+        self._on_wire = True
+        connection.sock.settimeout(_left(deadline_ns))
+        target = self._url.path or "/"
+        if self._url.query:
+            target = f"{target}?{self._url.query}"
+        headers = self._headers
+        if self._proxy is not None and self._url.scheme == "http":
+            target = f"http://{self._url.netloc.rpartition('@')[2]}{target}"
+            headers = headers | _proxy_authorization(self._proxy)
+        try:
+            connection.request("POST", target, payload, headers)
+            self._written = True
+        except (BrokenPipeError, ConnectionResetError):
+            # A server that has read enough may answer and hang up in the middle: 413, 401. Its answer is still there.
+            connection.sock.settimeout(_left(deadline_ns))
+            return connection.getresponse()
+        connection.sock.settimeout(_left(deadline_ns))
+        return connection.getresponse()
 
-    def _connect(self) -> urllib3.PoolManager:
+    def _connected(self, deadline_ns: int) -> HTTPConnection:
+        connection = self._connection
+        if connection is not None and connection.sock is not None and not _was_closed(connection.sock):
+            return connection
+        self._disconnect()
+        connection = self._connection = self._make_connection(_left(deadline_ns))
+        connection.connect()
+        if self._closed:
+            raise ConnectionAbortedError("closed meanwhile")
+        return connection
+
+    def _make_connection(self, seconds: float) -> HTTPConnection:
+        secure = self._url.scheme == "https"
+        there = self._proxy or self._url
+        host, port = there.hostname or "", there.port or (443 if there.scheme == "https" else 80)
+        if not secure:
+            return HTTPConnection(host, port, timeout=seconds)
+        connection = HTTPSConnection(host, port, timeout=seconds, context=self._tls())
+        if self._proxy is not None:
+            # The handshake is made with the destination, inside the tunnel.
+            connection.set_tunnel(self._url.hostname or "", self._url.port or 443, _proxy_authorization(self._proxy))
+        return connection
+
+    def _tls(self) -> ssl.SSLContext:
+        """Read anew for each connection, so that files which were replaced are noticed."""
         destination = self._destination
-        options: dict[str, Any] = {"num_pools": 1, "maxsize": 1}
-        if destination.url.lower().startswith("https:"):
-            options["ssl_context"] = context = ssl.create_default_context(
-                cafile=None if destination.certificate is None else str(destination.certificate)
-            )
-            if destination.client_certificate is not None:
-                context.load_cert_chain(destination.client_certificate, destination.client_key)
-        manager = (
-            urllib3.PoolManager(**options)
-            if self._proxy is None
-            else urllib3.ProxyManager(self._proxy, proxy_headers=_proxy_headers(self._proxy), **options)
-        )
-        manager.pool_classes_by_scheme = {"http": self._wire.pool, "https": self._wire.secure_pool}
-        return manager
+        authority = None if destination.certificate is None else str(destination.certificate)
+        context = ssl.create_default_context(cafile=authority)
+        if destination.client_certificate is not None:
+            context.load_cert_chain(destination.client_certificate, destination.client_key)
+        return context
 
-    def _broken(self, error: Exception) -> Outcome:
-        reason = _describe(error)
-        # The next attempt starts from nothing: certificates that were replaced on disk are read again.
-        manager, self._manager = self._manager, None
-        if manager is not None:
-            manager.clear()
-        return Uncertain(reason) if self._wire.sent else Retry(reason)
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def _verdict(self, signal: Signal, response: urllib3.BaseHTTPResponse) -> Outcome:
+    def _verdict(self, signal: Signal, response: HTTPResponse) -> Outcome:
         status = response.status
-        body = _read(response)
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        body = self._read(response)
+        kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if 200 <= status < 300:  # noqa: PLR2004 -- the class of success
             return answers.acknowledgement(signal, body, json=kind == "application/json", secrets=self._secrets)
         if 300 <= status < 400:  # noqa: PLR2004 -- the class of redirects
-            return Redirected(answers.without_credentials(response.headers.get("Location", "(no Location)")))
+            return Redirected(answers.without_credentials(response.headers.get("Location") or "(no Location)"))
         reason = f"HTTP {status}"
         if status in RETRYABLE:
             return Retry(reason, answers.retry_after_seconds(response.headers.get("Retry-After")))
         if status == TOO_LARGE:
             return TooLarge(reason)
-        said = (
-            ""
-            if status in HINTS
-            else answers.error_message(body, protobuf=kind == "application/x-protobuf", secrets=self._secrets)
-        )
+        protobuf = kind == "application/x-protobuf"
+        said = "" if status in HINTS else answers.error_message(body, protobuf=protobuf, secrets=self._secrets)
         return Refused(
             f"{reason}: {said}" if said else reason,
             counted_as="http_5xx" if status >= 500 else "http_4xx",  # noqa: PLR2004 -- the class of server errors
@@ -181,62 +190,37 @@ class HttpTransport:
             divisible=status in {400, 422},
         )
 
+    def _read(self, response: HTTPResponse) -> bytes:
+        """The answer's body, empty when it is too long or breaks off: the status alone decides then."""
+        try:
+            body = response.read(LARGEST_ANSWER_BYTES)
+            whole = response.isclosed() or not response.read(1)
+        except (HTTPException, OSError):
+            body, whole = b"", False
+        if not whole:
+            self._disconnect()
+            return b""
+        return body
 
-class _Wire:
-    """Strictly private: what is known of the connection while a request is under way.
 
-    urllib3 says that a request failed, not how far it had come; so its connections tell this object when they are
-    connected and when the whole request is written.
-    """
+def _left(deadline_ns: int) -> float:
+    """Seconds until the deadline: one for the whole request, however many steps it takes."""
+    seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
+    if seconds <= 0:
+        raise TimeoutError("timed out")
+    return seconds
 
-    def __init__(self) -> None:
-        self.busy = False
-        self.sent = False
-        self.socket: socket.socket | None = None
-        wire = self
 
-        class Watched:
-            sock: socket.socket | None
-
-            def connect(self) -> None:
-                super().connect()  # type: ignore[misc]
-                wire.connected(self.sock)
-
-            def request(self, *args: Any, **kwargs: Any) -> None:
-                wire.connected(self.sock)
-                super().request(*args, **kwargs)  # type: ignore[misc]
-                wire.sent = True
-
-        class Connection(Watched, HTTPConnection):
-            pass
-
-        class SecureConnection(Watched, HTTPSConnection):
-            pass
-
-        class Pool(HTTPConnectionPool):
-            ConnectionCls = Connection
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = SecureConnection
-
-        self.pool, self.secure_pool = Pool, SecurePool
-
-    def begin(self) -> None:
-        self.busy = self.sent = False
-
-    def connected(self, connection: socket.socket | None) -> None:
-        self.socket = connection
-        self.busy = connection is not None
-
-    def end(self) -> None:
-        self.busy = False
-
-    def cut(self) -> None:
-        connection = self.socket
-        if connection is not None:
-            # The plain method: that of an SSL socket would take the session away under the thread that reads from it.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+def _was_closed(connection: socket.socket) -> bool:
+    """Whether the other side has hung up since the last answer: something can be read, if only the end."""
+    try:
+        connection.settimeout(0)
+        socket.socket.recv(connection, 1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _gzip(body: bytes) -> bytes:
@@ -244,51 +228,8 @@ def _gzip(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-def _proxy_headers(proxy: str) -> Mapping[str, str]:
-    parts = urlsplit(proxy)
-    if parts.username is None:
+def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
         return {}
-    return urllib3.make_headers(proxy_basic_auth=f"{parts.username}:{parts.password or ''}")
-
-
-def _read(response: urllib3.BaseHTTPResponse) -> bytes:
-    """The answer's body, empty when it is too long or breaks off: the status alone decides then."""
-    try:
-        body = response.read(LARGEST_ANSWER_BYTES + 1)
-    except (HTTPError, HTTPException, OSError):
-        response.close()
-        return b""
-    if len(body) > LARGEST_ANSWER_BYTES:
-        response.close()
-        return b""
-    response.release_conn()
-    return body
-
-
-def _describe(error: BaseException) -> str:
-    """What went wrong, without the text of the exception, which may name URLs with credentials."""
-    chain = _chain(error)
-    kind = next((text for type_, text in FAILURES if any(isinstance(link, type_) for link in chain)), "")
-    for link in reversed(chain):
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return f"{kind or 'TLS failed'}: {link.verify_message}"
-        if isinstance(link, ssl.SSLError):
-            return f"{kind or 'TLS failed'}: {link.reason}"
-        if isinstance(link, OSError) and link.strerror and not isinstance(link, socket.gaierror):
-            return f"{kind}: {link.strerror}" if kind else link.strerror
-    return kind or f"the connection was lost ({type(chain[-1]).__name__})"
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    chain = [error]
-    while len(chain) < 8:  # noqa: PLR2004 -- real chains have three or four links
-        last = chain[-1]
-        inner = (
-            last.__cause__
-            or last.__context__
-            or next((argument for argument in last.args if isinstance(argument, BaseException)), None)
-        )
-        if inner is None or inner in chain:
-            break
-        chain.append(inner)
-    return chain
+    credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(credentials.encode()).decode()}"}
