@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the functions are the program under test
 """A program with 10,000 tool calls from four threads and an event loop; writes down what it did itself.
 
 Arguments: provider (owned, adopted), protocol, endpoint, file for its own account (JSON).
