@@ -23,7 +23,8 @@ from otel_perf.meters.sources import MetricSources
 
 __all__ = ["AdoptedMeters"]
 
-NO_CONTEXT: Final = Context()
+NO_SPAN: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())
+"""A context without a span. An empty one will not do: the SDK takes the current context in its place."""
 
 
 class AdoptedInstruments:
@@ -145,9 +146,9 @@ class AdoptedMeters:
 def _context_of(call: ToolCall) -> Context:
     """A context in which the call's span is current, for a sampled call; else an empty one, without an exemplar."""
     if not call.scope.sampled:
-        return NO_CONTEXT
+        return NO_SPAN
     if isinstance(call, trace.Span):
-        return trace.set_span_in_context(call, NO_CONTEXT)
+        return trace.set_span_in_context(call, NO_SPAN)
     if isinstance(call.context, trace.SpanContext):
-        return trace.set_span_in_context(trace.NonRecordingSpan(call.context), NO_CONTEXT)
-    return NO_CONTEXT
+        return trace.set_span_in_context(trace.NonRecordingSpan(call.context), NO_SPAN)
+    return NO_SPAN

@@ -75,6 +75,9 @@ class CachedCallback:
                 self._values = values
                 self._answered_ns = clock.monotonic_ns()
                 self.told_late = False
+        except SystemExit as leaving:
+            # It would end this thread, not the process: an error like any other.
+            guard.report(f"callback of {self.instrument}", leaving)
         finally:
             self.queued = False
             self.started_ns = None
@@ -141,21 +144,23 @@ class CallbackRunner:
                 callback.queued = True
             self._queue.extend(asked)
             self._changed.notify_all()
-            while (now := clock.monotonic_ns()) < end_ns and any(
-                callback.queued and not callback.late(now) for callback in asked
-            ):
-                self._ensure_thread()
+            while (now := clock.monotonic_ns()) < end_ns and self._can_go_on(now):
                 self._changed.wait(min(PATIENCE_SECONDS / 2, (end_ns - now) / 1e9))
 
-    def _ensure_thread(self) -> None:
-        """Have a thread that can take the next callback: one more when all that exist are held up."""
+    def _can_go_on(self, now_ns: int) -> bool:
+        """Whether there is a callback to wait for, and a thread that runs it: one more when all are held up."""
+        if not any(callback.queued and not callback.late(now_ns) for callback in self._callbacks):
+            return False
         self._threads = [thread for thread in self._threads if thread.is_alive()]
-        now = clock.monotonic_ns()
-        held_up = sum(callback.late(now) for callback in self._callbacks)
-        if len(self._threads) <= min(held_up, THREAD_LIMIT - 1):
-            thread = threading.Thread(target=self._work, args=(self._epoch,), name=THREAD_NAME, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        held_up = sum(callback.late(now_ns) for callback in self._callbacks)
+        if len(self._threads) > held_up:
+            return True
+        if len(self._threads) >= THREAD_LIMIT:
+            return False
+        thread = threading.Thread(target=self._work, args=(self._epoch,), name=THREAD_NAME, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return True
 
     def _work(self, epoch: int) -> None:
         while (callback := self._next_callback(epoch)) is not None:

@@ -1,0 +1,33 @@
+"""Fast, medium and slow tools: the same quantiles in raw values and in the histogram, within a bucket."""
+
+import random
+from bisect import bisect_left
+
+import pytest
+
+from otel_perf.core.records import Tool
+from otel_perf.core.signals import TOOL_SECONDS
+from otel_perf.meters.fold import ToolMeters
+from otel_perf.statistics.histogram import BucketHistogram
+from tests.meters.calls import SECOND, ended_call, folded, points_of
+
+
+@pytest.mark.parametrize("typical_seconds", [0.002, 0.2, 20.0])
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.95, 0.99])
+def test_a_quantile_of_the_histogram_is_in_the_bucket_of_the_raw_one(typical_seconds: float, quantile: float) -> None:
+    """What ``histogram_quantile`` makes of our buckets lies in the same bucket as the raw quantile."""
+    draw = random.Random(7)
+    durations = sorted(round(draw.lognormvariate(0, 0.4) * typical_seconds * SECOND) for _ in range(2_000))
+    meters = ToolMeters()
+    meters.on_calls([ended_call(Tool("t"), duration) for duration in durations])
+    (point,) = points_of(folded(meters).reader().collect(1), "gen_ai.execute_tool.duration")
+    histogram = BucketHistogram(TOOL_SECONDS)
+    for duration in durations:
+        histogram.add(duration / SECOND)
+    assert list(point.bucket_counts) == histogram.counts
+    raw = durations[round(quantile * len(durations)) - 1] / SECOND
+    estimate = histogram.quantile_estimate(quantile)
+    assert estimate is not None
+    position = bisect_left(TOOL_SECONDS, raw)
+    assert TOOL_SECONDS[position - 1] <= estimate <= TOOL_SECONDS[position]
+    assert estimate == pytest.approx(raw, rel=1.0)
