@@ -36,7 +36,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "runtime": (*API, *SDK, "psutil"),
     "bench": ("opentelemetry", "psutil", "otel_perf"),
     "testing": ("opentelemetry", "pytest", "otel_perf"),
-    "demo": ("opentelemetry", "otel_perf"),
+    "demo": ("opentelemetry", "rich", "otel_perf"),
     "cli": ("click", "rich", "msgspec", "opentelemetry", "otel_perf"),
     "": (),
 }  # fmt: skip
