@@ -11,7 +11,15 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    NonRecordingSpan,
+    SpanContext,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 from opentelemetry.trace import Span as ApiSpan
 
 from otel_perf.core.records import CANCELLED, Failure, Identity, Tool
@@ -79,7 +87,12 @@ steps = st.lists(
     max_size=6,
 )
 failures = st.sampled_from((None, None, CANCELLED, Failure("error", "KeyError"), Failure("timeout", "x.ReadTimeout")))
-parents = st.one_of(st.just("root"), st.just("previous"), contexts.map(NonRecordingSpan))
+parents = st.one_of(
+    st.just("root"),
+    st.just("previous"),
+    st.just(NonRecordingSpan(INVALID_SPAN_CONTEXT)),
+    contexts.map(NonRecordingSpan),
+)
 calls = st.lists(
     st.tuples(
         st.builds(Tool, st.text(min_size=1, max_size=20), attributes=static_attributes),
@@ -166,6 +179,19 @@ def in_one_scope(spans: list[ReadableSpan]) -> ExportTraceServiceRequest:
 def decode(span: ToolSpan) -> SpanMessage:
     """A span as its receiver sees it."""
     return ExportTraceServiceRequest.FromString(request_of(span)).resource_spans[0].scope_spans[0].spans[0]
+
+
+def picture_of(span: ToolSpan) -> SpanMessage:
+    """A span as the official encoder writes its SDK picture."""
+    return in_one_scope([to_readable(span, CLOCK)]).resource_spans[0].scope_spans[0].spans[0]
+
+
+def test_call_that_an_sdk_span_carries_is_that_span() -> None:
+    """The picture of a call that went through somebody's tracer is the span itself."""
+    span = begin()
+    made = TWIN.finish(TWIN.begin(span), span)
+    span.readable = made
+    assert to_readable(span, CLOCK) is made
 
 
 def texts_of(span: SpanMessage) -> dict[str, str]:
@@ -282,6 +308,19 @@ def test_dropped_items_are_counted() -> None:
     sent = decode(finish(span))
     assert (sent.dropped_attributes_count, sent.dropped_events_count, sent.dropped_links_count) == (2, 3, 4)
     assert (len(sent.events), len(sent.links)) == (origin.event_count_limit, origin.link_count_limit)
+    assert picture_of(span) == sent
+
+
+def test_dropped_attributes_of_events_and_links_are_counted() -> None:
+    """What went over the limit of one event or link is told in its own count."""
+    span = begin()
+    many = {f"key{number}": number for number in range(origin.attribute_count_limit + 5)}
+    span.add_event("event", many)
+    span.add_link(SpanContext(1, 2, False), {**many, "one more": 1})
+    sent = decode(finish(span))
+    assert (sent.events[0].dropped_attributes_count, sent.links[0].dropped_attributes_count) == (5, 6)
+    assert len(sent.events[0].attributes) == len(sent.links[0].attributes) == origin.attribute_count_limit
+    assert picture_of(span) == sent
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 900, 1000, 1015, 1019, 1023, 1024, 1025, 4000, 16_383, 16_384, 70_000])

@@ -68,6 +68,13 @@ def test_resource_and_scope_equal_the_official_ones(attributes: dict[str, object
     assert encode_foreign([span])[0][0].group == group  # type: ignore[list-item]
 
 
+def test_resource_that_the_official_encoder_cannot_take() -> None:
+    """A number beyond 64 bits, a lone surrogate: the attribute arrives as a text that says what it was."""
+    message = ResourceSpans.FromString(encode_resource(Resource({"big": 2**70, "bad": "a\ud800"})))
+    received = {pair.key: pair.value.string_value for pair in message.resource.attributes}
+    assert received == {"big": str(2**70), "bad": "a\ufffd"}
+
+
 def test_nothing_is_an_empty_request() -> None:
     """No spans: no bytes."""
     assert build_request([]) == b""

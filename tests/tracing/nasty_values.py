@@ -83,6 +83,13 @@ class NotText:
         return 5  # noqa: PLE0307 - on purpose
 
 
+class LyingObject:
+    """An object whose ``__str__`` gives a text that lies."""
+
+    def __str__(self) -> str:
+        return LyingText("true text")
+
+
 class Colour(Enum):
     """An enumeration."""
 
@@ -167,6 +174,7 @@ NASTY: dict[str, Callable[[], Any]] = {
     "lying number": lambda: LyingNumber(5),
     "endless sequence": EndlessSequence,
     "str gives no text": NotText,
+    "str gives a lying text": LyingObject,
     "plain object": object,
     "a class": lambda: Hostile,
     "generator": generator,

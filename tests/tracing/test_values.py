@@ -1,5 +1,6 @@
 """Attribute values: as the SDK stores them where it can, safe where it cannot."""
 
+import itertools
 import math
 import sys
 import threading
@@ -131,6 +132,7 @@ def test_nasty_value_becomes_a_safe_one(name: str) -> None:
         ("lying text", "truth"),
         ("lying number", 5),
         ("str gives no text", "<unprintable NotText>"),
+        ("str gives a lying text", "true text"),
         ("plain object", None),
         ("set", "{1}"),
         ("set of huge ints", "<unprintable set>"),
@@ -202,6 +204,13 @@ def test_text_in_sequences_is_bounded_in_all() -> None:
     assert isinstance(cleaned, tuple)
     assert (len(cleaned), cleaned[-1]) == (MAX_CONTAINER_TEXT // 4096 + 1, CUT)
     assert clean_value(["x" * 100_000], 100_000) == ("x" * 100_000,)
+    assert clean_value(["x" * 50_000, "y"], 100_000) == ("x" * 50_000, "y")
+    cleaned = clean_value([b"x" * 4096] * 50, 4096)
+    assert isinstance(cleaned, tuple)
+    assert (len(cleaned), cleaned[-1]) == (MAX_CONTAINER_TEXT // 4096 + 1, CUT)
+    cleaned = clean_value({"k" * 1000 + str(number): number for number in range(100)}, 4096)
+    assert isinstance(cleaned, dict)
+    assert (len(cleaned), cleaned[CUT]) == (-(-MAX_CONTAINER_TEXT // 1002) + 1, True)
 
 
 def test_cycles_and_depth_end() -> None:
@@ -210,6 +219,8 @@ def test_cycles_and_depth_end() -> None:
     assert clean_value(cyclic_mapping(), LIMIT) == {"a": 1, "self": CYCLE}
     shared = [1]
     assert clean_value([shared, shared], LIMIT) == ((1,), (1,))
+    broken = HostileMapping()
+    assert clean_value([broken, broken], LIMIT) == ("<unprintable HostileMapping>",) * 2
     flat = repr(clean_value(deep(2000), LIMIT))
     assert TOO_DEEP in flat
     assert flat.count("(") == MAX_DEPTH
@@ -278,6 +289,27 @@ def test_first_keys_stay() -> None:
     """Past the limit new keys are dropped and counted, so that what was set first is not pushed out."""
     cleaned, dropped, _ = clean_attributes({str(number): number for number in range(1000)}, 3, LIMIT)
     assert (cleaned, dropped) == ({"0": 0, "1": 1, "2": 2}, 997)
+
+
+def test_same_key_twice_is_one() -> None:
+    """Keys that have the same text: the later value wins, also when there is no room for another key."""
+    assert clean_attributes({1: "a", "1": "b"}, 1, LIMIT) == ({"1": "b"}, 1, 0)
+
+
+def test_mapping_without_an_end() -> None:
+    """A mapping whose pairs never end is read as far as it can be used."""
+
+    class Endless(Mapping[str, int]):
+        def __getitem__(self, key: str) -> int:
+            return 1
+
+        def __iter__(self) -> Iterator[str]:
+            return map(str, itertools.count())
+
+        def __len__(self) -> int:
+            return 5
+
+    assert clean_attributes(Endless(), 3, LIMIT) == ({"0": 1, "1": 1, "2": 1}, 2, 0)
 
 
 @pytest.mark.parametrize("attributes", [None, {}, 0, ""])
