@@ -60,8 +60,20 @@ class SpanDestination:
         self._sender.start()
 
     def flush(self, deadline_ns: int) -> bool:
-        """Send what waits; ``True`` when every span offered before is acknowledged by the deadline (monotonic ns)."""
+        """Send what waits; by the deadline (monotonic ns).
+
+        ``True`` when every span offered since the last flush is acknowledged; ``False`` when one was refused or
+        dropped, or waits.
+        """
         return self._sender.flush(deadline_ns)
+
+    def hurry(self) -> None:
+        """Begin to send what waits, without waiting for it, so that several destinations can flush together."""
+        self._sender.hurry()
+
+    def close_by(self, deadline_ns: int) -> None:
+        """Begin the end without waiting, so that several destinations can end at the same time; see ``shutdown``."""
+        self._sender.close_by(deadline_ns)
 
     def shutdown(self, deadline_ns: int) -> bool:
         """Send what waits until the deadline (monotonic ns), account for the rest, end the thread.
@@ -112,6 +124,14 @@ class MetricDestination:
     def flush(self, deadline_ns: int) -> bool:
         """Wait for the snapshot; ``True`` when it, or a newer one, is acknowledged by the deadline (monotonic ns)."""
         return self._sender.flush(deadline_ns)
+
+    def hurry(self) -> None:
+        """Begin to send what waits, without waiting for it, so that several destinations can flush together."""
+        self._sender.hurry()
+
+    def close_by(self, deadline_ns: int) -> None:
+        """Begin the end without waiting, so that several destinations can end at the same time; see ``shutdown``."""
+        self._sender.close_by(deadline_ns)
 
     def shutdown(self, deadline_ns: int) -> bool:
         """Send the snapshot until the deadline (monotonic ns), then give it up and end the thread."""

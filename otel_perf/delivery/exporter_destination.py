@@ -55,6 +55,14 @@ class ExporterDestination:
         """Export what waits; ``True`` when the exporter took every span offered before, by the deadline."""
         return self._sender.flush(deadline_ns)
 
+    def hurry(self) -> None:
+        """Begin to send what waits, without waiting for it, so that several destinations can flush together."""
+        self._sender.hurry()
+
+    def close_by(self, deadline_ns: int) -> None:
+        """Begin the end without waiting, so that several destinations can end at the same time; see ``shutdown``."""
+        self._sender.close_by(deadline_ns)
+
     def shutdown(self, deadline_ns: int) -> bool:
         """Export what waits until the deadline (monotonic ns), account for the rest, shut the exporter down."""
         return self._sender.shutdown(deadline_ns)

@@ -65,6 +65,7 @@ class Sender(Generic[G]):
         self._since_ns = 0
         # Items: offered so far, gone from here so far, gone otherwise than by acknowledgement, wanted gone by a flush.
         self._offered = self._left = self._failed = self._flush_to = 0
+        self._failed_before = 0  # of those failed, what a flush has told of
         self._urges = 0
 
     # -- the caller's side ----------------------------------------------------------
@@ -114,38 +115,50 @@ class Sender(Generic[G]):
         self._changed.notify_all()  # the sender, not this thread, writes the line about it
 
     def flush(self, deadline_ns: int) -> bool:
-        """Send what waits; ``True`` when all that was offered before is acknowledged by the deadline.
+        """Send what waits; ``True`` when all that was offered since the last flush is acknowledged by the deadline.
 
         ``False`` when some of it was refused, dropped, moved to disk, or is still waiting at the deadline.
         """
         with self._changed:
-            failed, target = self._failed, self._offered
-            self._flush_to = max(self._flush_to, target)
+            failed, target = self._failed_before, self._offered
             self._hurry()
             while self._left < target and not self._over:
                 seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
                 if seconds <= 0 or not self._changed.wait(seconds):
                     break
-            return self._left >= target and self._failed == failed
+            if self._left < target:
+                return False
+            self._failed_before = self._failed
+            return self._failed == failed
+
+    def hurry(self) -> None:
+        """Begin to send what waits, without waiting for it."""
+        with self._changed:
+            self._hurry()
+
+    def close_by(self, deadline_ns: int) -> None:
+        """Take nothing more in, and send what waits until the deadline. Returns at once; ``shutdown`` waits for it."""
+        with self._changed:
+            if self._deadline_ns is None:
+                self._deadline_ns = deadline_ns
+            self._hurry()
 
     def shutdown(self, deadline_ns: int) -> bool:
         """Send what waits until the deadline, then settle the rest; ``True`` when nothing was lost by ending.
 
         At most 0.2 s after the deadline this returns, whatever the destination does. Harmless when repeated.
         """
-        with self._changed:
-            failed = self._failed
-            if self._deadline_ns is None:
-                self._deadline_ns = deadline_ns
-            self._hurry()
-            thread = self._thread
+        failed = self._failed
+        self.close_by(deadline_ns)
+        thread = self._thread
         if thread is not None:
             thread.join(max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9))
             if thread.is_alive():
                 guard.call("delivery.close", self._carrier.close)
                 thread.join(GRACE_SECONDS)
+        else:
+            guard.call("delivery.close", self._carrier.close)
         self._end()
-        guard.call("delivery.close", self._carrier.close)
         return self._failed == failed
 
     def after_fork_in_child(self) -> None:
@@ -157,6 +170,7 @@ class Sender(Generic[G]):
 
     def _hurry(self) -> None:
         self._urges += 1
+        self._flush_to = self._offered
         if self._queue.items:
             self._start()
         self._changed.notify_all()
@@ -170,6 +184,7 @@ class Sender(Generic[G]):
                 # Still here: an internal error, counted by the guard. The parcel in hand is not lost by it.
                 if not self._over and not self._pause(Retry("internal error"), self._urges):
                     self._end()
+            guard.call("delivery.close", self._carrier.close)
 
     def _work(self) -> None:
         while (parcel := self._next()) is not None:
