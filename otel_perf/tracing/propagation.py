@@ -54,7 +54,7 @@ _FALLBACK: Final = TraceContextTextMapPropagator()
 
 @functools.cache
 def _configured() -> ModuleType | None:
-    """``opentelemetry.propagate``; ``None`` when ``OTEL_PROPAGATORS`` names what is not there, which fails its import."""
+    """``opentelemetry.propagate``; ``None`` when its import fails, as it does when ``OTEL_PROPAGATORS`` is wrong."""
     return guard.call("propagation.import", _import_configured)
 
 
@@ -157,7 +157,7 @@ class Attached:
 
 
 def attached(carrier: Carrier) -> Attached:
-    """A block whose calls are children of the span that a carrier describes: ``with attached(headers): ...``.
+    """Make the span that a carrier describes the parent of what happens in a ``with`` block.
 
     Without a usable trace context in the carrier the block runs in the context around it.
     """

@@ -128,34 +128,32 @@ class Patch:
         self._owner = owner
         self._name = name
         self._make = make
-        self._original: Callable[..., Any] | None = None
-        self._replacement: Callable[..., Any] | None = None
+        self._layers: dict[Callable[..., Any], Callable[..., Any]] = {}  # replacement: what it replaced
         self._is_active = False
 
     def install(self) -> None:
         """Act from now on."""
         self._is_active = True
-        if self._replacement is None or not self._is_in_place():
-            self._original = getattr(self._owner, self._name)
-            made = self._make(self._original, lambda: self._is_active)
-            self._replacement = functools.wraps(self._original)(made)
-            setattr(self._owner, self._name, self._replacement)
+        if not self._is_in_place():
+            original = getattr(self._owner, self._name)
+            replacement = functools.wraps(original)(self._make(original, lambda: self._is_active))
+            self._layers[replacement] = original
+            setattr(self._owner, self._name, replacement)
 
     def uninstall(self) -> None:
         """Act no longer."""
         self._is_active = False
-        if self._replacement is not None and getattr(self._owner, self._name) is self._replacement:
-            setattr(self._owner, self._name, self._original)
-            self._original = self._replacement = None
+        while (original := self._layers.pop(getattr(self._owner, self._name), None)) is not None:
+            setattr(self._owner, self._name, original)
 
     def _is_in_place(self) -> bool:
-        """Whether the replacement is the method, or under what others wrapped around it."""
+        """Whether a replacement is the method, or under what others wrapped around it and tell of."""
         method: Any = getattr(self._owner, self._name)
         for _ in range(MAX_CHAIN):
-            if method is self._replacement or method is None:
-                break
+            if method in self._layers:
+                return True
             method = getattr(method, "__wrapped__", None)
-        return method is self._replacement
+        return False
 
 
 _inside = threading.local()
