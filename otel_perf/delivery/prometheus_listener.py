@@ -24,7 +24,7 @@ CONNECTION_LIMIT: Final = 32
 READ_NS: Final = 5_000_000_000
 WRITE_NS: Final = 5_000_000_000
 LINGER_NS: Final = 1_000_000_000
-ANSWER_NS: Final = 800_000_000
+ANSWER_NS: Final = 750_000_000
 """How long a scrape waits for values newer than itself; the whole page takes a second at most."""
 
 ACCEPT_AT_ONCE: Final = 64
