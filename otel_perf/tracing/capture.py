@@ -98,10 +98,15 @@ class CapturePolicy:
             guard.call("capture.failure", _record_failure, span, level, error)
 
     def _arguments(self, span: trace.Span, level: CaptureLevel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if span.is_recording():
-            named = self._named(args, kwargs)
-            shapes = {_argument_name(name): shape_of(value) for name, value in named.items()}
-            span.set_attribute(ARGUMENTS, _dump(shapes) if level == "shape" else serialize(named, level))
+        if not span.is_recording():
+            return
+        named = self._named(args, kwargs)
+        if level == "shape":
+            known = self._names or ()
+            shapes = {name if name in known else _foreign_name(name): shape_of(value) for name, value in named.items()}
+            span.set_attribute(ARGUMENTS, _dump(shapes))
+        else:
+            span.set_attribute(ARGUMENTS, serialize(named, level))
 
     def _result(self, span: trace.Span, level: CaptureLevel, result: object) -> None:
         if span.is_recording():
@@ -182,8 +187,7 @@ def _full_limit() -> int:
     return max(min(FULL_CHARACTERS, origin.attribute_length_limit), 1)
 
 
-def _dump(copied: object) -> str:
-    return json.dumps(copied, ensure_ascii=False)
+_dump: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _cut(text: str, limit: int) -> str:
@@ -191,8 +195,8 @@ def _cut(text: str, limit: int) -> str:
     return clean_text(text if len(text) <= limit else f"{text[: limit - 1]}…", limit)
 
 
-def _argument_name(name: str) -> str:
-    """A name as ``shape`` shows it: it may come from ``**kwargs``, so from anywhere."""
+def _foreign_name(name: str) -> str:
+    """A name that the signature does not have: it came by ``**kwargs``, so from anywhere."""
     return capture_setting.redactor.redact_text(name, MAX_NAME)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from otel_perf.core.guard import guard
 from otel_perf.tracing.redacted_copy import RedactedCopy
-from otel_perf.tracing.redaction_rules import RULES, Rule, named_rules
+from otel_perf.tracing.redaction_rules import RULES, Rule, apply_all, named_rules
 
 __all__ = ["FAILED", "MAX_TEXT", "Redactor"]
 
@@ -81,18 +81,13 @@ class Redactor:
 
     def _redact_text(self, text: str, limit: int) -> str:
         reach = limit + OVERLAP
-        is_cut = str.__len__(text) > reach
-        window = str.__getitem__(text, slice(reach))
-        for rule in self._rules:
-            window = rule.apply(window)
-            if len(window) > reach:  # a marker is longer than the shortest secrets
-                window, is_cut = window[:reach], True
-        if is_cut:
-            window = window[:-OVERLAP]
+        window, is_cut = apply_all(self._rules, str.__getitem__(text, slice(reach)), reach)
         if self._hook is not None:
             window = self._hook(window)
             if not isinstance(window, str):
                 raise TypeError(f"the redaction hook returned {type(window).__name__}, not str")
+        if is_cut or str.__len__(text) > reach:
+            window = window[:-OVERLAP]
         return window[:limit]
 
     def denies(self, key: str, value: object = None) -> bool:

@@ -393,7 +393,11 @@ def test_full_capture_of_a_failure_has_a_redacted_stack() -> None:
     """Frames and causes are told without source lines; the secrets in messages are gone."""
     event = failure_event("full", raised(KeyError("outer"), raised(ValueError(f"password={CANARY}"))))
     stack = event["exception.stacktrace"]
-    assert stack.index("ValueError: password=[REDACTED:github-token]") < stack.index("direct cause") < stack.index("KeyError")
+    assert (
+        stack.index("ValueError: password=[REDACTED:github-token]")
+        < stack.index("direct cause")
+        < stack.index("KeyError")
+    )
     assert "in inner" in stack
     assert __file__ in stack
     assert "CANARY" not in str(event)
