@@ -20,6 +20,7 @@ from otel_perf.runtime.metrics_out import MetricsOut
 from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
 from otel_perf.runtime.status import State, Status, settings_facts
+from otel_perf.runtime.termination import Termination
 from otel_perf.tracing.capture import capture_setting
 from otel_perf.tracing.lifecycle import Deferred, ThroughTracer
 
@@ -68,6 +69,7 @@ class Engine:
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
         )
+        self._termination = Termination()
         self._ticker = Ticker([*self.metrics_out.jobs, *self._tail_jobs()])
 
     def _tail_jobs(self) -> list[Job]:
@@ -106,6 +108,8 @@ class Engine:
             self.worker.start()
             self._ticker.start()
             self.metrics_out.start()
+            if settings.handle_sigterm:
+                self._termination.install()
         intake.accepting = True
         self._choose_tool_spans()
 
@@ -142,6 +146,7 @@ class Engine:
         guard.call("metrics", self.metrics_out.export)
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
+        self._termination.uninstall()
         origin.withdraw()
         return drained and delivered
 
@@ -156,6 +161,7 @@ class Engine:
         self.metrics_out.after_fork_in_child()
         self.worker.after_fork_in_child()
         self._ticker.after_fork_in_child()
+        self._termination.after_fork_in_child()
 
     # -- looking at it ---------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from otel_perf.tracing.capture import capture_setting
 from otel_perf.tracing.foreign_calls import foreign_calls, nearest_foreign_call
 from otel_perf.tracing.lifecycle import calls_of_others, follow_parent, no_call, sampling
 from otel_perf.tracing.sampling import make_decider
-from otel_perf.tracing.span import origin
+from otel_perf.tracing.span import SHORT_TEXT, origin
 
 __all__ = ["SCOPE", "apply", "make_limits", "make_resource", "make_sampler", "tracer_of", "withdraw"]
 
@@ -75,6 +75,7 @@ def apply(settings: Settings, resource: Resource) -> None:
     origin.instrumentation_scope = SCOPE
     origin.attribute_count_limit = settings.attribute_count_limit
     origin.attribute_length_limit = settings.attribute_value_length_limit
+    origin.short_text = min(SHORT_TEXT, settings.attribute_value_length_limit)
     origin.event_count_limit = settings.event_count_limit
     origin.link_count_limit = settings.link_count_limit
     capture_setting.level = settings.capture

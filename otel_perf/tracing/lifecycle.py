@@ -23,9 +23,9 @@ __all__ = [
     "CALL_KEY",
     "SPAN_KEY",
     "SUPPRESSED",
-    "calls_of_others",
     "Deferred",
     "ThroughTracer",
+    "calls_of_others",
     "current_call",
     "end_call",
     "inherit",
@@ -203,4 +203,6 @@ class ThroughTracer:
             return
         span.set_attribute("error.type", failure.error_type)
         record_failure(span, error)
-        span.set_status(StatusCode.ERROR)
+        status = getattr(span, "status", None)
+        if status is None or status.status_code is StatusCode.UNSET:
+            span.set_status(StatusCode.ERROR)

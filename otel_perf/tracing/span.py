@@ -22,13 +22,13 @@ from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.core.records import AttributeValue, ParentSpan, SpanDetails, SpanEvent, SpanLink, ToolCall
 from otel_perf.tracing.exceptions import describe_exception
-from otel_perf.tracing.values import clean_attributes, clean_value, weight_of
+from otel_perf.tracing.values import clean_attributes, clean_text, clean_value, weight_of
 
 __all__ = ["Origin", "ToolSpan", "origin"]
 
 SHORT_TEXT: Final = 256
 """Text up to this length is stored as it is; longer text is cut to the limit and counted in the byte bound."""
-PLAIN_TYPES: Final = frozenset((int, bool, float))
+KEY_LENGTH: Final = 1024
 INT64_MAX: Final = 2**63 - 1
 
 _RANDOM: Final = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
@@ -56,6 +56,7 @@ class Origin:
         "lock",
         "random_bits",
         "resource",
+        "short_text",
     )
 
     def __init__(self) -> None:
@@ -64,6 +65,7 @@ class Origin:
         self.instrumentation_scope: Any = None
         self.attribute_count_limit = 128
         self.attribute_length_limit = 4096
+        self.short_text = SHORT_TEXT
         self.event_count_limit = 128
         self.link_count_limit = 128
         self.random_bits: Callable[[int], int] = getrandbits
@@ -130,11 +132,7 @@ class ToolSpan(ToolCall):
         if self.end_ns is not None or not self.scope.sampled:
             return
         details = self.details or self._open()
-        kind = type(value)
-        if type(key) is str and (
-            (kind is str and len(value) <= SHORT_TEXT)  # type: ignore[arg-type]
-            or (kind in PLAIN_TYPES and (kind is not int or -INT64_MAX <= value <= INT64_MAX))  # type: ignore[operator]
-        ):
+        if type(key) is str and len(key) <= SHORT_TEXT and _is_plain(value):
             attributes = details.attributes
             if len(attributes) < origin.attribute_count_limit or key in attributes:
                 attributes[key] = value  # type: ignore[assignment]
@@ -148,7 +146,7 @@ class ToolSpan(ToolCall):
         if not isinstance(key, str) or not key or cleaned is None:
             details.dropped_attributes += 1
             return
-        name = str(key)
+        name = clean_text(str(key), KEY_LENGTH)
         if name not in details.attributes and len(details.attributes) >= origin.attribute_count_limit:
             details.dropped_attributes += 1
             return
@@ -211,8 +209,10 @@ class ToolSpan(ToolCall):
             guard.call("span.set_status", self._set_status, status, description)
 
     def _set_status(self, status: Status | StatusCode, description: str | None) -> None:
-        if not isinstance(status, Status):
+        if isinstance(status, StatusCode):
             status = Status(status, description)
+        elif not isinstance(status, Status) or not isinstance(status.status_code, StatusCode):
+            return
         details = self._open()
         if details.status_code == StatusCode.OK.value or status.status_code is StatusCode.UNSET:
             return
@@ -328,6 +328,14 @@ def clean_name(name: object) -> str:
     """A span, event or status text that can be encoded, whatever was passed."""
     cleaned = clean_value(name, origin.attribute_length_limit)
     return cleaned if isinstance(cleaned, str) else repr(cleaned)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is stored as it is: most are, and need no cleaning."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= origin.short_text  # type: ignore[arg-type]
+    return kind is bool or kind is float or (kind is int and -INT64_MAX <= value <= INT64_MAX)  # type: ignore[operator]
 
 
 def _add_weight(details: SpanDetails, size: int) -> None:
