@@ -36,6 +36,10 @@ class DeliveryLog:
         self._repeat_after_ns = int(repeat_after_seconds * 1e9)
         self._quiet_ns = int(quiet_seconds * 1e9)
         self._now_ns = now_ns
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew: a forked child tells of its own troubles only."""
         self._hinted_at_ns: dict[str, int] = {}
         self._lost: Counter[str] = Counter()
         self._failures = 0

@@ -10,6 +10,7 @@ import ssl
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
+from errno import ECONNABORTED
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -113,7 +114,7 @@ class HttpTransport:
     def _exchange(self, payload: bytes, deadline_ns: int) -> HTTPResponse:
         connection = self._connected(deadline_ns)
         self._on_wire = True
-        connection.sock.settimeout(_left(deadline_ns))
+        _limit(connection, deadline_ns)
         target = self._url.path or "/"
         if self._url.query:
             target = f"{target}?{self._url.query}"
@@ -126,9 +127,9 @@ class HttpTransport:
             self._written = True
         except (BrokenPipeError, ConnectionResetError):
             # A server that has read enough may answer and hang up in the middle: 413, 401. Its answer is still there.
-            connection.sock.settimeout(_left(deadline_ns))
+            _limit(connection, deadline_ns)
             return connection.getresponse()
-        connection.sock.settimeout(_left(deadline_ns))
+        _limit(connection, deadline_ns)
         return connection.getresponse()
 
     def _connected(self, deadline_ns: int) -> HTTPConnection:
@@ -137,9 +138,11 @@ class HttpTransport:
             return connection
         self._disconnect()
         connection = self._connection = self._make_connection(_left(deadline_ns))
+        connection.auto_open = 0  # no connection but the one made here
         connection.connect()
         if self._closed:
-            raise ConnectionAbortedError("closed meanwhile")
+            connection.close()
+            raise ConnectionAbortedError(ECONNABORTED, "closed by us")
         return connection
 
     def _make_connection(self, seconds: float) -> HTTPConnection:
@@ -209,6 +212,14 @@ def _left(deadline_ns: int) -> float:
     if seconds <= 0:
         raise TimeoutError("timed out")
     return seconds
+
+
+def _limit(connection: HTTPConnection, deadline_ns: int) -> None:
+    """Let the next step take until the deadline at the most."""
+    sock: socket.socket | None = connection.sock
+    if sock is None:
+        raise ConnectionAbortedError(ECONNABORTED, "closed by us")
+    sock.settimeout(_left(deadline_ns))
 
 
 def _was_closed(connection: socket.socket) -> bool:

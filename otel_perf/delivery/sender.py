@@ -166,6 +166,7 @@ class Sender(Generic[G]):
         self._queue.clear()
         self.account.forget()
         self._carrier.after_fork_in_child()
+        self._log.forget()
         self._reset()
 
     def _hurry(self) -> None:

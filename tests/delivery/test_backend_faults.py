@@ -1,10 +1,14 @@
 """What a destination does wrong, and what becomes of the spans: the account is exact after each."""
 
+import contextlib
 import logging
+import select
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from ssl import CERT_REQUIRED, PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
 
 import grpc
@@ -371,6 +375,73 @@ def test_t16_another_host_is_reached_through_the_proxy() -> None:
         assert proxy.spans == 5
         assert proxy.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
         assert proxy.requests[0].headers["host"] == "collector.invalid:4318"
+
+
+def test_t16_https_goes_through_a_tunnel(certificate: tuple[Path, Path]) -> None:
+    """T-16: the proxy is asked to connect, and sees neither the request nor the headers."""
+    chain, key = certificate
+    tls = SSLContext(PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(chain, key)
+    asked: list[bytes] = []
+    with http_sink(tls=tls) as sink, socket.create_server(("127.0.0.1", 0)) as listener:
+        # The certificate is for 127.0.0.1, past which no proxy is used; so the destination goes by another name.
+        thread = threading.Thread(target=tunnel, args=(listener, sink.port, asked))
+        thread.start()
+        proxy = f"http://user:p%40ss@127.0.0.1:{listener.getsockname()[1]}"
+        with sending_to("https://collector.invalid:4318", certificate=chain, proxy=proxy) as destination:
+            destination.offer(spans(2))
+            assert not destination.flush(within(0.3))
+            assert balanced(destination.account).in_flight == 2
+        thread.join(5)
+    assert asked[0].startswith(b"CONNECT collector.invalid:4318 ")
+    assert b"Proxy-Authorization: Basic dXNlcjpwQHNz" in asked[0]
+    assert not sink.requests  # the name in the certificate is another: the tunnel is no reason to trust
+
+
+def tunnel(listener: socket.socket, port: int, asked: list[bytes]) -> None:
+    """Serve one CONNECT request, then carry bytes for as long as both sides talk."""
+    client, _ = listener.accept()
+    with client, socket.create_connection(("127.0.0.1", port)) as server, contextlib.suppress(OSError):
+        asked.append(client.recv(65536))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while all(pass_on(ready, server if ready is client else client) for ready in readable(client, server)):
+            pass
+
+
+def readable(*connections: socket.socket) -> list[socket.socket]:
+    """Those that have something to read, within 5 s."""
+    return select.select(connections, [], [], 5)[0]
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> bool:
+    """Carry what has come; ``False`` at the end."""
+    data = source.recv(65536)
+    target.sendall(data)
+    return bool(data)
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_a_client_certificate_is_shown_to_a_server_that_asks(protocol: str, certificate: tuple[Path, Path]) -> None:
+    """Mutual TLS: with the certificate the spans arrive, without it they wait."""
+    chain, key = certificate
+    if protocol == "http":
+        tls = SSLContext(PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(chain, key)
+        tls.load_verify_locations(chain)
+        tls.verify_mode = CERT_REQUIRED
+        serving: Any = http_sink(tls=tls)
+    else:
+        pair = [(key.read_bytes(), chain.read_bytes())]
+        serving = grpc_sink(credentials=grpc.ssl_server_credentials(pair, chain.read_bytes(), require_client_auth=True))
+    ours: dict[str, Any] = {"insecure": False, "certificate": chain}
+    with serving as sink:
+        with sending_to(sink.url, **ours) as stranger:
+            stranger.offer(spans(1))
+            assert not stranger.flush(within(0.3))
+        with sending_to(sink.url, **ours, client_certificate=chain, client_key=key) as known:
+            known.offer(spans(3))
+            assert known.flush(within(10))
+        assert sink.spans == 3
 
 
 def test_credentials_stand_in_no_line_and_no_exception(caplog: pytest.LogCaptureFixture) -> None:

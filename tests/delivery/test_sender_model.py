@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery.backoff import Backoff
 from otel_perf.delivery.parcels import ItemParcel, Parcel
@@ -237,3 +238,40 @@ def test_offers_from_many_threads_are_all_accounted_for() -> None:
     assert balance.accepted == 4800
     assert balance.exported == carrier.accepted.total()
     assert balance.exported + balance.lost == 4800
+
+
+def test_a_fault_of_our_own_does_not_end_the_thread() -> None:
+    """The queue breaks twice: counted by the guard, and the same items are sent all the same."""
+
+    class Breaking(ItemQueue[int]):
+        broken = 2
+
+        def take(self) -> ItemParcel[int]:
+            if self.broken:
+                self.broken -= 1
+                raise RuntimeError("a fault of ours")
+            return super().take()
+
+    carrier = Scripted([])
+    queue = Breaking(SETTINGS.limits, lambda _: 0, Numbers)
+    sending: Sender[Sequence[int]] = Sender(queue, carrier, DestinationAccount("m", "traces"), SETTINGS, Hooks())
+    before = guard.counts["delivery.sender"]
+    sending.offer(range(5), 5)
+    assert sending.flush(within(10))
+    assert guard.counts["delivery.sender"] == before + 2
+    sending.shutdown(within(5))
+    assert balanced(sending.account).exported == 5
+
+
+def test_several_destinations_end_at_the_same_time() -> None:
+    """Each is told its deadline first; waiting for one after the other then takes no longer than for one."""
+    ending = [sender(Scripted([Retry("refused", None)] * 100_000)) for _ in range(4)]
+    for one in ending:
+        one.offer([1], 1)
+    deadline = within(0.3)
+    for one in ending:
+        one.close_by(deadline)
+    for one in ending:
+        one.shutdown(deadline)
+        assert balanced(one.account).lost == 1
+    assert within(0) - deadline < 0.3e9

@@ -1,6 +1,8 @@
 """Each way that one request can end, over HTTP and over gRPC, against real servers."""
 
 import gzip
+import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -63,12 +65,16 @@ def test_http_statuses_that_may_be_tried_again(status: int) -> None:
         ("3600", 300, 300),
         ("0", 0, 0),
         ("9" * 40, 300, 300),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True), 20, 100),
-        (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 0, 0),
+        (timedelta(seconds=100), 20, 100),
+        (timedelta(days=1), 300, 300),
+        (timedelta(hours=-1), 0, 0),
     ],
+    ids=str,
 )
-def test_retry_after_is_seconds_or_a_date_and_at_most_300(value: str, least: float, most: float) -> None:
+def test_retry_after_is_seconds_or_a_date_and_at_most_300(value: str | timedelta, least: float, most: float) -> None:
     """Both forms of the header, capped."""
+    if isinstance(value, timedelta):
+        value = format_datetime(datetime.now(UTC) + value, usegmt=True)
     outcome = http_verdict(status=503, headers={"Retry-After": value})
 
     assert isinstance(outcome, Retry)
@@ -313,3 +319,63 @@ def test_the_body_is_what_was_encoded() -> None:
     assert sink.requests[0].size_bytes == len(body)
     assert sink.traces[0].SerializeToString() == body
     assert len(gzip.compress(body)) < len(body)
+
+
+def test_a_server_that_answers_before_it_has_read_everything_is_heard() -> None:
+    """413 and a hang-up in the middle of 8 MiB: the answer counts, not the broken pipe."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        transport = open_transport(to(f"http://127.0.0.1:{listener.getsockname()[1]}", compression="none"))
+        try:
+            assert transport.send("traces", b"x" * 2**23, 5.0) == TooLarge("HTTP 413")
+        finally:
+            transport.close()
+            thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 999999 X\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 " + b"2" * 100_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nshort",
+        b"\x00\x00\x12\x04\x00\x00\x00\x00\x00",
+    ],
+)
+def test_whatever_answers_there_nothing_is_raised(answer: bytes) -> None:
+    """Another protocol, garbage, an answer that breaks off: a verdict, and the next attempt has a new connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        transport = open_transport(to(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        try:
+            for _ in range(2):
+                outcome = transport.send("traces", build_request(spans(2)), 5.0)
+                assert isinstance(outcome, Delivered | Uncertain | Retry)
+        finally:
+            transport.close()
+            thread.join(5)
