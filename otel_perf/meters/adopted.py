@@ -12,16 +12,20 @@ from weakref import WeakKeyDictionary
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
+from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 
 from otel_perf.core.guard import guard
 from otel_perf.core.records import ToolCall
 from otel_perf.core.signals import METRICS
+from otel_perf.meters.callbacks import CallbackRunner
 from otel_perf.meters.cell import NANOSECONDS, CellKey
 from otel_perf.meters.fold import ToolMeters
+from otel_perf.meters.interval import Temporality
+from otel_perf.meters.owned import ApplicationReader
 from otel_perf.meters.readings import Labels, NumberReading, read_metrics
 from otel_perf.meters.sources import MetricSources
 
-__all__ = ["AdoptedMeters"]
+__all__ = ["AdoptedMeters", "read_adopted"]
 
 NO_SPAN: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 """A context without a span. An empty one will not do: the SDK takes the current context in its place."""
@@ -141,6 +145,17 @@ class AdoptedMeters:
         self._instruments.answers = {
             name: values for name, values in self._instruments.answers.items() if name not in gauges
         }
+
+
+def read_adopted(provider: SdkMeterProvider, temporality: Temporality = "cumulative") -> ApplicationReader:
+    """A reader of everything on an SDK provider of the application's, our instruments included.
+
+    A callback of the application's that hangs stops a collection there, as it stops the application's own readers:
+    collect on a thread that may wait. ``close()`` takes the reader away again.
+    """
+    reader = ApplicationReader(CallbackRunner(), temporality, lambda _: None)
+    reader.bind(provider)
+    return reader
 
 
 def _context_of(call: ToolCall) -> Context:

@@ -300,7 +300,7 @@ def test_no_request_head_breaks_the_gate(head: bytes) -> None:
 
 
 def test_t61_concurrent_scrapes_are_complete(open_page: Opener) -> None:
-    """T-61: 8 clients with 60 scrapes each of 1,500 series, the collection stretched by 2 ms: each page whole, none doubled."""
+    """T-61: 8 clients, 60 scrapes each, 1,500 series, collections stretched by 2 ms: each page whole, none doubled."""
     collecting = threading.Lock()
 
     def slow() -> MetricsData:

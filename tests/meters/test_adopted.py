@@ -10,7 +10,7 @@ from opentelemetry.trace import NonRecordingSpan
 
 from otel_perf.core.records import Tool
 from otel_perf.core.signals import METRICS
-from otel_perf.meters.adopted import AdoptedMeters
+from otel_perf.meters.adopted import AdoptedMeters, read_adopted
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.sources import MetricSources
 from tests.meters.calls import (
@@ -135,3 +135,16 @@ def test_a_second_life_on_the_same_provider_goes_on_counting(theirs: Theirs) -> 
     assert values_of(data, "otel_perf.tool.calls") == {("search", "ok"): 7}
     (point,) = points_of(data, "gen_ai.execute_tool.duration")
     assert point.count == 7
+
+
+def test_everything_on_their_provider_can_be_read_beside_their_own_reader(theirs: Theirs) -> None:
+    """Ours and the application's metrics, once; their reader still gets all, also after ours was taken away."""
+    reader = read_adopted(theirs.provider)
+    theirs.provider.get_meter("app").create_counter("c").add(2)
+    theirs.adopt().on_calls([ended_call(SEARCH)])
+    for data in (reader.collect(), theirs.reader.get_metrics_data()):
+        assert values_of(data, "c") == {(): 2}
+        assert len(points_of(data, "gen_ai.execute_tool.duration")) == 1
+    reader.close()
+    assert reader.collect() is None
+    assert values_of(theirs.reader.get_metrics_data(), "c") == {(): 2}

@@ -2,11 +2,16 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from otel_perf.core.clock import Clock
 from otel_perf.core.records import CANCELLED, Failure, Tool
@@ -209,3 +214,36 @@ def test_every_cell_of_a_snapshot_is_consistent_while_calls_are_folded() -> None
     thread.join()
     assert torn == 0
     assert sum(sum(cell.counts) for cell in meters.snapshot()) == 30_000
+
+
+@pytest.mark.serial
+def test_folding_costs_a_fraction_of_recording_with_the_sdk() -> None:
+    """In one run: less than a quarter of one SDK histogram (measured: a tenth; the SDK would need four instruments)."""
+    instrument = (
+        MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False).get_meter("m").create_histogram("h", unit="s")
+    )
+    meters, context = ToolMeters(), trace.set_span_in_context(trace.NonRecordingSpan(span_context()))
+    calls = [
+        ended_call(Tool(f"t{i % 20}"), i * 1_000, scope=SAMPLED, start_ns=i * 10_000, context=span_context())
+        for i in range(4_000)
+    ]
+
+    def fold() -> None:
+        for start in range(0, len(calls), 16):
+            meters.on_calls(calls[start : start + 16])
+
+    def record() -> None:
+        for call in calls:
+            instrument.record(call.duration_ns / SECOND, {"gen_ai.tool.name": call.tool.name}, context)
+
+    assert least_seconds(fold) < least_seconds(record) / 4
+
+
+def least_seconds(work: Callable[[], None]) -> float:
+    """Processor time of the fastest of five runs."""
+    costs = []
+    for _ in range(5):
+        begun = time.process_time()
+        work()
+        costs.append(time.process_time() - begun)
+    return min(costs)

@@ -1,15 +1,28 @@
-"""Fast, medium and slow tools: the same quantiles in raw values and in the histogram, within a bucket."""
+"""Fast, medium and slow tools: the same quantiles in raw values, in the histogram and on the Prometheus page."""
 
 import random
 from bisect import bisect_left
+from itertools import accumulate
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from otel_perf.core.records import Tool
 from otel_perf.core.signals import TOOL_SECONDS
+from otel_perf.delivery.prometheus_names import FamilyNames
+from otel_perf.delivery.prometheus_text import TEXT, gather, render
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.statistics.histogram import BucketHistogram
 from tests.meters.calls import SECOND, ended_call, folded, points_of
+
+
+def page_buckets(meters: ToolMeters) -> list[float]:
+    """What Prometheus reads: the cumulative buckets of the only tool, in the order of their bounds."""
+    page = render(gather(folded(meters).reader().collect(1), FamilyNames()), TEXT).decode()
+    (family,) = [f for f in text_string_to_metric_families(page) if f.name == "gen_ai_execute_tool_duration_seconds"]
+    buckets = {float(s.labels["le"]): s.value for s in family.samples if s.name.endswith("_bucket")}
+    assert tuple(sorted(buckets))[:-1] == TOOL_SECONDS
+    return [buckets[bound] for bound in sorted(buckets)]
 
 
 @pytest.mark.parametrize("typical_seconds", [0.002, 0.2, 20.0])
@@ -25,6 +38,7 @@ def test_a_quantile_of_the_histogram_is_in_the_bucket_of_the_raw_one(typical_sec
     for duration in durations:
         histogram.add(duration / SECOND)
     assert list(point.bucket_counts) == histogram.counts
+    assert page_buckets(meters) == list(accumulate(histogram.counts))
     raw = durations[round(quantile * len(durations)) - 1] / SECOND
     estimate = histogram.quantile_estimate(quantile)
     assert estimate is not None
