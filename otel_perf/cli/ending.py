@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -40,8 +41,11 @@ class Ending:
 
     def at_exit(self) -> None:
         """For ``atexit``: the program's own exit handlers have run by now."""
-        if os.getpid() == self._process:
-            self._finish()
+        if os.getpid() != self._process:
+            return
+        self._finish()
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+            _remember_interrupt()
 
     def watch_sigterm(self) -> None:
         """Have SIGTERM end the program as it always does, but after the summary.
@@ -97,6 +101,16 @@ class Ending:
                 sys.__stderr__.write(
                     f"otel-perf run: cannot write {path}: {error.strerror}; name another --json file\n"
                 )
+
+
+def _remember_interrupt() -> None:
+    """Keep the exit status of a program that Ctrl-C has ended: killed by SIGINT, as shells want to know.
+
+    CPython notes the uncaught KeyboardInterrupt when it leaves the outermost code, and forgets it when any text is
+    executed after that, which importing a dataclass does. So an uncaught one is made, the same way.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102
 
 
 def _draw(summary: RunSummary, stream: TextIO | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -11,6 +10,7 @@ import click
 
 from otel_perf._version import __version__
 from otel_perf.core.errors import OtelPerfError
+from otel_perf.reports.text import safe_text
 
 __all__ = ["cli", "main"]
 
@@ -19,9 +19,6 @@ COMMANDS: Final = ("config", "demo", "overhead", "run")
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells report it."""
-
-BROKEN_PIPE: Final = 141
-"""128 + SIGPIPE: the reader of our output has gone (``otel-perf config | head -1``)."""
 
 
 class LazyCommands(click.Group):
@@ -39,10 +36,13 @@ class LazyCommands(click.Group):
         return found if isinstance(found, click.Command) else None
 
 
-@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="otel-perf", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Performance of the tool calls of AI agents, with OpenTelemetry."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
@@ -54,17 +54,14 @@ def _run() -> int:
     try:
         result = cli.main(prog_name="otel-perf", standalone_mode=False)
     except click.ClickException as error:
-        _complain(_where(error), error.format_message())
+        where = _where(error)
+        _complain(where, f"{error.format_message()} (see {where} --help)")
         return error.exit_code
     except OtelPerfError as error:
         _complain("otel-perf", str(error))
         return 1
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The interpreter would flush stdout once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     return result if isinstance(result, int) else 0
 
 
@@ -74,6 +71,4 @@ def _where(error: click.ClickException) -> str:
 
 
 def _complain(where: str, what: str) -> None:
-    line = " ".join(what.split())
-    hint = "" if "--help" in line else f" (see {where} --help)"
-    click.echo(f"{where}: {line}{hint}", err=True)
+    click.echo(f"{where}: {safe_text(' '.join(what.split()))}", err=True)

@@ -1,4 +1,4 @@
-"""Running a Python program in this process as the interpreter itself would have run it."""
+"""Preparing a Python program so that the interpreter runs it as it would have run it by itself."""
 
 from __future__ import annotations
 
@@ -6,53 +6,56 @@ import builtins
 import io
 import os
 import pkgutil
-import runpy
 import sys
 from importlib.machinery import SourceFileLoader
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import CodeType, ModuleType, TracebackType
+    from types import CodeType, TracebackType
 
-__all__ = ["run_program"]
+    ExceptionHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 
-OWN_FILES = frozenset({__file__})
-PYTHON_CANNOT_OPEN = 2
+__all__ = ["hide_launcher", "prepare_program"]
+
+OWN_CODE: Final = "<otel-perf run>"
+"""File name of the lines of ours that stand between the launcher and the program."""
+
+CANNOT_OPEN: Final = 2
 """Exit code of the interpreter when the script is not there."""
 
 
-def run_program(program: Sequence[str], own_files: frozenset[str]) -> None:
-    """Run ``script args``, ``-m module args``, ``-c code args`` or ``-`` as ``__main__``; returns when it ends.
-
-    What leaves the program (``SystemExit`` included) leaves this function, and is shown without our frames.
+def prepare_program(program: Sequence[str]) -> CodeType:
+    """Make ``sys.argv``, ``sys.path`` and ``__main__`` what the interpreter would make them.
 
     Args:
-        program: The words that would stand behind the interpreter's own options.
-        own_files: File names of the frames above, which no traceback shall show.
+        program: The words that would stand behind the interpreter's own options: ``script args``, ``-m module args``,
+            ``-c code args``, ``-``, or nothing for standard input.
+
+    Returns:
+        Code to be executed in the namespace of ``__main__``.
+
+    Raises:
+        SystemExit: The script cannot be opened; this has been said as the interpreter says it.
     """
-    start = _starter(program)
-    _fresh_main()
-    try:
-        start()
-    except BaseException:
-        sys.excepthook = _without_frames(sys.excepthook, own_files | OWN_FILES)
-        raise
-
-
-def _starter(program: Sequence[str]) -> Callable[[], None]:
-    kind, arguments = program[0], list(program[1:])
+    kind, arguments = (program[0] if program else ""), list(program[1:])
+    _empty_main()
     if kind == "-m":
-        return lambda: _run_module(arguments)
+        return _module(arguments[0], arguments[1:])
     if kind == "-c":
-        return lambda: _run_text("-c", arguments[0], "<string>", arguments[1:])
-    if kind == "-":
-        return lambda: _run_text("-", sys.stdin.read(), "<stdin>", arguments)
-    return lambda: _run_path(kind, arguments)
+        return _text("-c", arguments[0], "<string>", arguments[1:])
+    if kind in ("", "-"):
+        return _text(kind, sys.stdin.read(), "<stdin>", arguments)
+    return _path(kind, arguments)
 
 
-def _fresh_main() -> None:
-    """Leave in ``__main__`` what the interpreter puts there, and nothing of ours."""
+def hide_launcher() -> None:
+    """Have the exception that is leaving the program shown without the frames of ours above it."""
+    sys.excepthook = _trimming(sys.excepthook)
+
+
+def _empty_main() -> None:
+    """Leave in ``__main__`` what the interpreter puts there, and nothing of the launcher's."""
     main = sys.modules["__main__"].__dict__
     for name in [name for name in main if not name.startswith("__")]:
         del main[name]
@@ -65,64 +68,65 @@ def _put_first(folder: str) -> None:
         sys.path.insert(0, folder)
 
 
-def _run_module(arguments: list[str]) -> None:
+def _module(name: str, arguments: list[str]) -> CodeType:
     _put_first(os.getcwd())  # noqa: PTH109 - exactly what the interpreter does
-    sys.argv = ["-m", *arguments[1:]]
-    # The function that the interpreter itself calls for -m, by this name.
-    runpy._run_module_as_main(arguments[0])  # type: ignore[attr-defined]  # noqa: SLF001
+    sys.argv = ["-m", *arguments]
+    return _by_runpy(f"{name!r}")
 
 
-def _run_text(name: str, text: str, filename: str, arguments: list[str]) -> None:
+def _by_runpy(arguments: str) -> CodeType:
+    """The interpreter itself calls this function for -m, by this name; it works on ``__main__`` as it is."""
+    return compile(f"__import__('runpy')._run_module_as_main({arguments})", OWN_CODE, "exec", dont_inherit=True)
+
+
+def _text(name: str, text: str, filename: str, arguments: list[str]) -> CodeType:
     _put_first("")
     sys.argv = [name, *arguments]
-    _execute(compile(text, filename, "exec", dont_inherit=True))
+    return compile(text, filename, "exec", dont_inherit=True)
 
 
-def _run_path(path: str, arguments: list[str]) -> None:
+def _path(path: str, arguments: list[str]) -> CodeType:
     sys.argv = [path, *arguments]
+    # Joined, not resolved or normalised: this is how it appears in __file__ and in tracebacks.
+    absolute = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
     if pkgutil.get_importer(path) is not None:
-        # A folder or an archive with a __main__ in it; the interpreter puts it first even with -P.
-        sys.path.insert(0, path)
-        runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]  # noqa: SLF001
-        return
-    absolute = os.path.abspath(path)  # noqa: PTH100 - the interpreter does not resolve links here
-    _put_first(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120 - text, as in sys.path
+        # A folder or an archive with a __main__ in it: it comes first even with -P.
+        sys.path.insert(0, absolute)
+        return _by_runpy("'__main__', False")
+    _put_first(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120
     code = _read_script(absolute)
-    main: ModuleType = sys.modules["__main__"]
-    main.__file__ = absolute
-    main.__dict__["__cached__"] = None
-    main.__loader__ = SourceFileLoader("__main__", absolute)
-    _execute(code)
+    main = sys.modules["__main__"]
+    main.__dict__.update(__file__=absolute, __cached__=None, __loader__=SourceFileLoader("__main__", absolute))
+    return code
 
 
 def _read_script(path: str) -> CodeType:
     try:
         with io.open_code(path) as file:
-            compiled = pkgutil.read_code(file)
+            compiled: CodeType | None = pkgutil.read_code(file)
         if compiled is not None:
-            return compiled  # type: ignore[no-any-return]
+            return compiled
         with io.open_code(path) as file:
             text = file.read()
     except OSError as error:
         sys.stderr.write(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
-        raise SystemExit(PYTHON_CANNOT_OPEN) from None
+        raise SystemExit(CANNOT_OPEN) from None
     return compile(text, path, "exec", dont_inherit=True)
 
 
-def _execute(code: CodeType) -> None:
-    exec(code, sys.modules["__main__"].__dict__)  # noqa: S102 - running the program is the purpose
-
-
-def _without_frames(
-    hook: Callable[[type[BaseException], BaseException, TracebackType | None], object], own_files: frozenset[str]
-) -> Callable[[type[BaseException], BaseException, TracebackType | None], object]:
+def _trimming(hook: ExceptionHook) -> ExceptionHook:
     """Wrap the exception hook for its one call by the interpreter: our frames off, then everything as it was."""
 
     def trimmed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.excepthook = hook
-        while trace is not None and trace.tb_frame.f_code.co_filename in own_files:
+        # The first frame is the launcher's own; one that could not be compiled has nothing but ours.
+        trace = trace and trace.tb_next
+        while trace is not None and trace.tb_frame.f_code.co_filename in (OWN_CODE, __file__, _BOOTSTRAP):
             trace = trace.tb_next
         error.__traceback__ = sys.last_traceback = trace
         hook(kind, error, trace)
 
     return trimmed
+
+
+_BOOTSTRAP: Final = os.path.join(os.path.dirname(__file__), "bootstrap.py")  # noqa: PTH118, PTH120 - as in co_filename

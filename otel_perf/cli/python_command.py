@@ -35,12 +35,15 @@ class PythonCommand:
     Attributes:
         interpreter: The interpreter as it was named, to be looked up as a shell would.
         options: The interpreter's own options, such as ``-O`` or ``-X dev``.
-        program: What it runs: ``script.py args``, ``-m module args``, ``-c code args``, or ``-`` for standard input.
+        program: What it runs: ``script.py args``, ``-m module args``, ``-c code args``, ``-`` or nothing for standard
+            input.
+        typed: Options and program as they were typed (``-um module``), for ``sys.orig_argv``.
     """
 
     interpreter: str
     options: tuple[str, ...]
     program: tuple[str, ...]
+    typed: tuple[str, ...]
 
 
 def find_python(words: Sequence[str], which: Callable[[str], str | None] = shutil.which) -> PythonCommand:
@@ -80,11 +83,12 @@ def _split(interpreter: str, words: Sequence[str]) -> PythonCommand:
             # ``-um module`` and ``-mmodule`` are ``-u -m module``.
             letter, attached = word[taken], word[taken + 1 :]
             options += [word[:taken]] if taken > 1 else []
-            return PythonCommand(interpreter, tuple(options), (f"-{letter}", *([attached] if attached else []), *rest))
+            program = (f"-{letter}", *([attached] if attached else []), *rest)
+            return PythonCommand(interpreter, tuple(options), program, tuple(words))
         options.append(word)
         if rest and (word in LONG_OPTIONS_WITH_VALUE or taken == len(word)):
             options.append(rest.pop(0))
-    return PythonCommand(interpreter, tuple(options), tuple(rest) or ("-",))
+    return PythonCommand(interpreter, tuple(options), tuple(rest), tuple(words))
 
 
 def _read_cluster(word: str) -> tuple[int, bool]:

@@ -50,7 +50,7 @@ def command(
         python = find_python(words)
     except NoPythonError as error:
         raise click.UsageError(str(error)) from error
-    if python.program == ("-",) and sys.stdin.isatty():
+    if python.program in ((), ("-",)) and sys.stdin.isatty():
         raise click.UsageError("name a program behind python: otel-perf run -- python script.py")
     instrument = {"endpoint": list(endpoint), "protocol": protocol, "service_name": service_name}
     how: dict[str, Any] = {
@@ -58,7 +58,7 @@ def command(
         "summary": not no_summary,
         "json": None if json_file is None else str(Path(json_file).absolute()),
     }
-    _become(command_line(python.interpreter, python.options, python.program, how))
+    _become(command_line(python, how))
 
 
 def _become(words: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -35,13 +36,17 @@ class Fact:
 
 def headline(summary: RunSummary) -> str:
     """Return the first line: how many calls of how many tools in what time."""
-    calls = summary.calls.calls
-    if not calls and not summary.calls.foreign_spans:
+    calls, foreign_spans = summary.calls.calls, summary.calls.foreign_spans
+    if not calls and not foreign_spans:
         return "otel_perf: no call was recorded (decorate a function with @otel_perf.tool)"
-    parts = [f"otel_perf: {_number(calls, 'call')} of {_number(len(summary.tools), 'tool')}"]
+    kinds = Counter(tool.kind for tool in summary.tools if tool.count)
+    callees = " and ".join(_number(kinds[kind], kind) for kind in ("tool", "agent", "model") if kinds[kind])
+    text = f"otel_perf: {_number(calls, 'call')}{' of ' if callees else ''}{callees}"
+    if not calls:
+        text = f"otel_perf: {_number(foreign_spans, 'span')} of other libraries"
     if summary.elapsed_seconds is not None:
-        parts.append(f"in {duration_text(summary.elapsed_seconds * 1e9)}")
-    return " ".join(parts)
+        text += f" in {duration_text(summary.elapsed_seconds * 1e9)}"
+    return text
 
 
 def fact_lines(summary: RunSummary) -> Iterator[Fact]:
@@ -106,7 +111,7 @@ def _sent(destinations: tuple[DestinationBalance, ...]) -> Iterator[Fact]:
         text += "" if balance.balanced else "; THE LEDGER DOES NOT BALANCE"
         yield Fact("" if number else "Sent", text, alarming=balance.lost > 0 or not balance.balanced)
     if not destinations:
-        yield Fact("Sent", "nothing, there is no endpoint: the numbers above stayed in this process")
+        yield Fact("Sent", "nothing: no endpoint is set, all numbers stayed in this process")
 
 
 def _cost(overhead: Overhead | None) -> Iterator[Fact]:
@@ -114,16 +119,16 @@ def _cost(overhead: Overhead | None) -> Iterator[Fact]:
         yield Fact("Overhead", "not measured")
         return
     if overhead.app_ns_per_call is None:
-        text = "calling thread not measured"
+        yield Fact("Overhead", "calling thread not measured")
     else:
         method = "" if overhead.app_method is None else f" ({overhead.app_method})"
-        text = f"{duration_text(overhead.app_ns_per_call)} per call on the calling thread{method}"
+        yield Fact("Overhead", f"calling thread {duration_text(overhead.app_ns_per_call)} per call{method}")
     if overhead.worker_cpu_seconds is None or not overhead.process_cpu_seconds:
-        text += "; worker not measured"
+        yield Fact("", "worker thread not measured")
     else:
         share = share_text(overhead.worker_cpu_seconds, overhead.process_cpu_seconds)
-        text += f"; worker thread {duration_text(overhead.worker_cpu_seconds * 1e9)} CPU, {share} of the process"
-    yield Fact("Overhead", text)
+        cpu = duration_text(overhead.worker_cpu_seconds * 1e9)
+        yield Fact("", f"worker thread {cpu} of CPU time, {share} of the process")
     if overhead.internal_errors:
         yield Fact("", f"{_number(overhead.internal_errors, 'error')} of otel_perf itself, caught", alarming=True)
 

@@ -58,7 +58,8 @@ def _draw(summary: RunSummary, console: Console) -> None:
     console.print(Text(headline(summary), style="bold"))
     if summary.tree:
         console.print("", _call_tree(summary, console.width), sep="\n")
-    if summary.slowest and summary.slowest[0].segments:
+    # Of a single call there is nothing to say but its duration, which stands in the tree.
+    if summary.slowest and len(summary.slowest[0].segments) > 1:
         console.print("", _critical_path(summary.slowest[0], console.width), sep="\n")
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="bold", no_wrap=True)

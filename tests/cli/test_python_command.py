@@ -30,13 +30,14 @@ def everything(name: str) -> str:
         ("--check-hash-based-pycs always script.py", ("--check-hash-based-pycs", "always"), ("script.py",)),
         ("-", (), ("-",)),
         ("- a b", (), ("-", "a", "b")),
-        ("-u", ("-u",), ("-",)),
-        ("", (), ("-",)),
+        ("-u", ("-u",), ()),
+        ("", (), ()),
     ],
 )
 def test_takes_python_options_apart(words: str, options: tuple[str, ...], program: tuple[str, ...]) -> None:
     """Options of the interpreter end where the interpreter itself would end them."""
-    assert find_python(["python3.11", *words.split()], everything) == PythonCommand("python3.11", options, program)
+    typed = tuple(words.split())
+    assert find_python(["python3.11", *typed], everything) == PythonCommand("python3.11", options, program, typed)
 
 
 @pytest.mark.parametrize("words", [["script.py", "a"], ["-m", "package"], ["-X", "dev", "script.py"]])
@@ -47,7 +48,7 @@ def test_a_program_alone_runs_in_this_python(words: list[str]) -> None:
 
 def test_a_folder_alone_runs_in_this_python(tmp_path: Path) -> None:
     """A folder with a ``__main__`` in it is a program, too."""
-    assert find_python([str(tmp_path)]) == PythonCommand(sys.executable, (), (str(tmp_path),))
+    assert find_python([str(tmp_path)]) == PythonCommand(sys.executable, (), (str(tmp_path),), (str(tmp_path),))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,8 @@ def test_an_installed_command_runs_in_its_own_python(
     script = tmp_path / "agent"
     script.write_text(f"{head}import sys\n")
     found = find_python(["agent", "--flag"], lambda _: str(script))
-    assert found == PythonCommand(interpreter, options, (str(script), "--flag"))
+    program = (str(script), "--flag")
+    assert found == PythonCommand(interpreter, options, program, (*options, *program))
 
 
 @pytest.mark.parametrize(
