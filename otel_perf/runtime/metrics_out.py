@@ -51,10 +51,8 @@ class MetricsOut:
         self.meters = ToolMeters()
         self._folded = FoldedMetrics(self.meters, self._sources(), engine.resource, SCOPE)
         self._reader = self._folded.reader(settings.metric_temporality)
-        self._owned: OwnedMeterProvider | None = None
-        self._application: Any = None
-        self._adopted: AdoptedMeters | None = None
-        self._choose_provider()
+        self._owned, self._adopted = self._choose_provider()
+        self._application = None if self._owned is None else self._owned.reader(settings.metric_temporality)
         self.page: PrometheusPage | None = None
         self.jobs: list[Job] = []
         if self._outlets:
@@ -67,20 +65,18 @@ class MetricsOut:
         """What the worker has to tell of calls."""
         return [_MetricReader(self.meters if self._adopted is None else self._adopted)]
 
-    def _choose_provider(self) -> None:
-        settings = self._engine.loaded.settings
-        present = metrics_api.get_meter_provider()
+    def _choose_provider(self) -> tuple[OwnedMeterProvider | None, AdoptedMeters | None]:
+        """The meter provider that is ours, or our instruments on the application's; neither when that cannot be."""
+        present: object = metrics_api.get_meter_provider()
         if isinstance(present, OwnedMeterProvider):
-            self._use_owned(present)
-        elif isinstance(present, MeterProvider):
-            self._adopted = AdoptedMeters(present, self.meters, self._folded.sources, SCOPE.version)
-        elif settings.set_global and self._engine.provider_ownership == "owned":
-            self._use_owned(_Known.owned or OwnedMeterProvider(self._engine.resource))
-            metrics_api.set_meter_provider(self._owned)  # type: ignore[arg-type]
-
-    def _use_owned(self, provider: OwnedMeterProvider) -> None:
-        _Known.owned = self._owned = provider
-        self._application = provider.reader(self._engine.loaded.settings.metric_temporality)
+            return present, None
+        if isinstance(present, MeterProvider):
+            return None, AdoptedMeters(present, self.meters, self._folded.sources, SCOPE.version)
+        if not self._engine.loaded.settings.set_global or self._engine.provider_ownership != "owned":
+            return None, None
+        _Known.owned = _Known.owned or OwnedMeterProvider(self._engine.resource)
+        metrics_api.set_meter_provider(_Known.owned)
+        return _Known.owned, None
 
     def _sources(self) -> MetricSources:
         engine = self._engine

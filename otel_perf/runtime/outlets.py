@@ -154,8 +154,8 @@ class Outlets:
 
     def balances(self, waiting_spans: int) -> Iterable[DestinationBalance]:
         """The accounts; spans that wait for the worker are on every span account as queued."""
-        for outlet in (*self.spans, *self.exporters):
-            found = outlet.account.balance()
+        for account in [*(span.account for span in self.spans), *(exporter.account for exporter in self.exporters)]:
+            found = account.balance()
             yield replace(found, accepted=found.accepted + waiting_spans, queued=found.queued + waiting_spans)
         for metrics in self.metrics:
             yield metrics.account.balance()

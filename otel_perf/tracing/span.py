@@ -208,10 +208,9 @@ class ToolSpan(ToolCall):
         if self.is_recording():
             guard.call("span.set_status", self._set_status, status, description)
 
-    def _set_status(self, status: Status | StatusCode, description: str | None) -> None:
-        if isinstance(status, StatusCode):
-            status = Status(status, description)
-        elif not isinstance(status, Status) or not isinstance(status.status_code, StatusCode):
+    def _set_status(self, given: object, description: str | None) -> None:
+        status = Status(given, description) if isinstance(given, StatusCode) else given
+        if not isinstance(status, Status) or not isinstance(status.status_code, StatusCode):
             return
         details = self._open()
         if details.status_code == StatusCode.OK.value or status.status_code is StatusCode.UNSET:
