@@ -472,7 +472,7 @@ def test_a_client_that_does_not_read_is_cut_off(open_page: Opener, monkeypatch: 
 
 
 def test_shutting_down_answers_503_and_closing_ends_everything(open_page: Opener) -> None:
-    """B68: never an empty page with 200; after the end there is no listener and no thread."""
+    """Never an empty page with 200; after the end there is no listener and no thread."""
     page = open_page()
     assert get(page).status == 200
     page.retire()
