@@ -38,10 +38,10 @@ COMMON_WORDS: Final = frozenset(
 )
 
 COUNT_LINES: Final = """\
-import sys, tokenize
-with tokenize.open(sys.argv[1]) as file:
-    print(len({token.start[0] for token in tokenize.generate_tokens(file.readline)
-               if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE)}))
+import sys, tokenize as t
+with t.open(sys.argv[1]) as file:
+    print(len({token.start[0] for token in t.generate_tokens(file.readline)
+               if token.type not in (t.COMMENT, t.NL, t.NEWLINE, t.INDENT, t.DEDENT, t.ENDMARKER)}))
 """
 """Counts lines of code, in a process of its own, without running the file."""
 
@@ -159,6 +159,7 @@ def rank(passages: Sequence[Passage], words: Sequence[str]) -> list[Passage]:
         name, doc, text = set(words_of(found.name)), set(words_of(found.doc[:400])), set(words_of(passage.text))
         score = sum(3.0 * _near(word, name) + 2.0 * _near(word, doc) + _near(word, text) for word in words)
         private = any(part.startswith("_") for part in found.name.split("."))
+        score += 3.0 * all(_near(word, set(words)) for word in name)
         score += 2.0 * bool(found.doc) - 3.0 * private - 0.5 * found.path.count("/") - 0.3 * len(name)
         return score - 0.3 * position
 

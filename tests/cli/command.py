@@ -30,7 +30,9 @@ for number in range(5):
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a test's process: the package is found, whether it is installed or not."""
     path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "COLUMNS": "80", **(more or {})}
+    # Compiled files are kept: otherwise every process would spend its time on compiling the package anew.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "COLUMNS": "80", **(more or {})}
 
 
 def python(
