@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from otel_perf.config import texts
 
-__all__ = ["NOT_READ", "OWN_PREFIX", "VARIABLES", "Variable", "hidden", "present", "unattended", "unknown"]
+__all__ = [
+    "NOT_READ",
+    "OWN_PREFIX",
+    "VARIABLES",
+    "Variable",
+    "hidden",
+    "present",
+    "unattended",
+    "unknown",
+    "without_telemetry",
+]
 
 OWN_PREFIX = "OTEL_PERF_"
 
@@ -208,3 +218,9 @@ def hidden(names: Sequence[str], environ: MutableMapping[str, str] | None = None
     finally:
         for name, text in taken.items():
             target.setdefault(name, text)
+
+
+def without_telemetry(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A copy for a subprocess in which no variable speaks to OpenTelemetry or to us."""
+    source = os.environ if environ is None else environ
+    return {name: text for name, text in source.items() if not name.startswith("OTEL_")}
