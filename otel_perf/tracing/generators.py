@@ -1,11 +1,16 @@
-"""Generators as tools: the span is current while the generator runs, never while its consumer does."""
+"""Generators as tools: the span is current while the generator runs, never while its consumer does.
+
+The consumer's values, exceptions and ``close()`` (a ``GeneratorExit``) are handed to the generator as they come, so
+that it may answer each as it likes. No local variable holds an exception past its step: its traceback holds the frame.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import Token
 from typing import Any
 
 from opentelemetry.context import Context, attach, detach
 
-from otel_perf.core.intake import intake
+from otel_perf.core.intake import Begun, Lifecycle, intake
 from otel_perf.core.records import Tool
 from otel_perf.tracing.capture import CapturePolicy
 from otel_perf.tracing.lifecycle import leave
@@ -24,7 +29,23 @@ def trace_generator(function: Callable[..., Any], described: Tool, policy: Captu
         call, span, context = begun
         policy.arguments(span, args, kwargs)
         try:
-            result = yield from _steps(function(*args, **kwargs), context)
+            generator = function(*args, **kwargs)
+            step, argument = generator.send, None
+            while True:
+                token = attach(context)
+                try:
+                    item = step(argument)
+                except StopIteration as stop:
+                    result = stop.value
+                    break
+                finally:
+                    argument = None
+                    detach(token)
+                try:
+                    argument = yield item
+                    step = generator.send
+                except BaseException as thrown:  # noqa: BLE001 - handed to the generator
+                    step, argument = generator.throw, thrown
         except BaseException as error:
             lifecycle.end(call, error)
             raise
@@ -35,83 +56,48 @@ def trace_generator(function: Callable[..., Any], described: Tool, policy: Captu
     return traced
 
 
-def _steps(generator: Generator[Any, Any, Any], context: Context) -> Generator[Any, Any, Any]:
-    """Drive ``generator`` with ``context`` attached during each step only."""
-    step: Callable[..., Any] = generator.send
-    argument: Any = None
-    while True:
-        token = attach(context)
-        try:
-            item = step(argument)
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            detach(token)
-        try:
-            argument = yield item
-            step = generator.send
-        except GeneratorExit:
-            token = attach(context)
-            try:
-                generator.close()
-            finally:
-                detach(token)
-            raise
-        except BaseException as thrown:  # noqa: BLE001 - handed to the generator, as `yield from` does
-            argument = thrown
-            step = generator.throw
-
-
 def trace_async_generator(function: Callable[..., Any], described: Tool, policy: CapturePolicy) -> Callable[..., Any]:
     """Wrap an async generator function. The call lasts from the first ``anext`` to exhaustion, error or close."""
 
     async def traced(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         lifecycle = intake.lifecycle
         begun = lifecycle.begin(described)
-        if begun is None:
-            call = span = context = None
-        else:
-            call, span, context = begun
-            policy.arguments(span, args, kwargs)
-        generator = function(*args, **kwargs)
-        step: Callable[..., Any] = generator.asend
-        argument: Any = None
-        error: BaseException | None = None
+        if begun is not None:
+            policy.arguments(begun[1], args, kwargs)
         try:
+            generator = function(*args, **kwargs)
+            step, argument = generator.asend, None
             while True:
+                token = _attach(begun)
                 try:
-                    item = await _async_step(step, argument, context)
+                    item = await step(argument)
                 except StopAsyncIteration:
-                    return
+                    break
+                finally:
+                    argument = None
+                    _detach(begun, token)
                 try:
                     argument = yield item
                     step = generator.asend
-                except GeneratorExit:
-                    await _async_step(_close, generator, context)
-                    raise
-                except BaseException as thrown:  # noqa: BLE001 - handed to the generator, as delegation would
-                    argument = thrown
-                    step = generator.athrow
-        except BaseException as left:
-            error = left
+                except BaseException as thrown:  # noqa: BLE001 - handed to the generator
+                    step, argument = generator.athrow, thrown
+        except BaseException as error:
+            _end(lifecycle, begun, error)
             raise
-        finally:
-            if call is not None:
-                lifecycle.end(call, error)
+        _end(lifecycle, begun, None)
 
     return traced
 
 
-async def _close(generator: AsyncGenerator[Any, Any]) -> None:
-    await generator.aclose()
+def _attach(begun: Begun | None) -> Token[Context] | None:
+    return None if begun is None else attach(begun[2])
 
 
-async def _async_step(step: Callable[..., Any], argument: Any, context: Context | None) -> Any:
-    """One step of an async generator with ``context`` attached meanwhile."""
-    if context is None:
-        return await step(argument)
-    token = attach(context)
-    try:
-        return await step(argument)
-    finally:
-        leave(context, token)
+def _detach(begun: Begun | None, token: Token[Context] | None) -> None:
+    if begun is not None and token is not None:
+        leave(begun[2], token)
+
+
+def _end(lifecycle: Lifecycle, begun: Begun | None, error: BaseException | None) -> None:
+    if begun is not None:
+        lifecycle.end(begun[0], error)

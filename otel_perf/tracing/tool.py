@@ -51,8 +51,8 @@ def tool(
     """Record every call of a function as a tool call.
 
     Works bare (``@tool``) and with arguments (``@tool("search", agent="researcher")``), on functions, coroutine
-    functions, generators, async generators, methods, class methods, static methods, partials and callable objects.
-    Nothing is recorded before ``instrument()``; the function then just runs.
+    functions, generators, async generators, methods, class methods, static methods, properties, partials and
+    callable objects. Nothing is recorded before ``instrument()``; the function then just runs.
 
     Args:
         target: The function, or the tool's name. The name defaults to the function's own.
@@ -76,6 +76,8 @@ def _wrap(
 ) -> Any:
     if isinstance(function, classmethod | staticmethod):
         return type(function)(_wrap(function.__func__, name, attributes, capture))
+    if isinstance(function, property) and function.fget is not None:
+        return function.getter(_wrap(function.fget, name, attributes, capture))
     described = describe_tool(name or _name_of(function), attributes, _parameters_of(function))
     policy = CapturePolicy(capture, function)
     body = function if inspect.isroutine(function) or isinstance(function, functools.partial) else _call_of(function)
@@ -139,8 +141,8 @@ def _trace_function(  # noqa: PLR0915 - in line on purpose, see the module
         call.parent = parent = current.get(span_key)  # type: ignore[assignment]
         call.caller = caller = current.get(call_key)  # type: ignore[assignment]
         call.end_ns = call.failure = call.context = call.details = call.readable = None
-        if parent is None and caller is None and state.root_scope is not None:
-            call.scope = state.root_scope
+        if parent is None and caller is None:
+            call.scope = state.root_scope or inherit(call)
         elif parent is caller:
             call.scope = caller.scope  # type: ignore[attr-defined]
         elif caller is SUPPRESSED:
