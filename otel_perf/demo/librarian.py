@@ -29,6 +29,8 @@ SERVER_PATIENCE_SECONDS: Final = 0.25
 
 HITS: Final = 12
 CONTEXT_LINES: Final = 40
+MAX_WORDS: Final = 24
+"""Words searched for; a longer question is cut, as a query of thousands of words is refused by SQLite."""
 
 COMMON_WORDS: Final = frozenset(
     words_of(
@@ -93,6 +95,8 @@ class Librarian:
             if not hits:
                 return Answer(question)
             passages = await self._read_passages(hits)
+            if not passages:
+                return Answer(question)
             best = rank(passages, words)[0].definition
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(self.consult(best.name.rpartition(".")[2]))
@@ -127,7 +131,9 @@ class Librarian:
     async def _read_passages(self, hits: Sequence[Definition]) -> list[Passage]:
         loop = asyncio.get_running_loop()
         reading = [loop.run_in_executor(self._readers, read_passage, self._folder, hit) for hit in hits]
-        return list(await asyncio.gather(*reading))
+        read = await asyncio.gather(*reading, return_exceptions=True)
+        # A file that has gone or changed since it was indexed is left out.
+        return [passage for passage in read if isinstance(passage, Passage)]
 
     def _count_lines(self, found: Definition) -> int | None:
         try:
@@ -139,7 +145,7 @@ class Librarian:
 @otel_perf.tool
 def plan(question: str) -> list[str]:
     """Choose the words to search for: those that carry the meaning, each once."""
-    return list(dict.fromkeys(word for word in words_of(question) if word not in COMMON_WORDS))
+    return list(dict.fromkeys(word for word in words_of(question) if word not in COMMON_WORDS))[:MAX_WORDS]
 
 
 @otel_perf.tool

@@ -138,7 +138,7 @@ def _with_own_cost(summary: RunSummary) -> RunSummary:
     """Measure the calling thread's cost, after the run and without an endpoint: the run's numbers stay its own."""
     with otel_perf.instrument(traces_exporters="none", metrics_exporters="none"):
         cost_ns = cost_per_call_ns()
-    method = f"measured: median of {PAIRS} pairs of {CALLS} calls"
+    method = f"measured, median of {PAIRS} \N{MULTIPLICATION SIGN} {CALLS} calls"
     overhead = replace(summary.overhead or Overhead(), app_ns_per_call=cost_ns, app_method=method)
     return replace(summary, overhead=overhead)
 

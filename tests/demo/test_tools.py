@@ -104,6 +104,7 @@ def test_the_index_counts_mentions_and_finds_the_documented(library: Library) ->
 def test_plan_keeps_the_words_that_matter() -> None:
     """Small words go, each other word comes once."""
     assert plan("How do I make a temporary, temporary folder?") == ["make", "temporary", "folder"]
+    assert len(plan(" ".join(f"{chr(97 + n % 26)}word{'x' * n}" for n in range(500)))) == 24
 
 
 def test_rank_prefers_public_documented_and_close() -> None:
