@@ -91,7 +91,7 @@ class Draft:
 
 def written(field: str, value: object, label: str) -> str:
     """What stood where, as a message may repeat it: never a header, never an address with a credential in it."""
-    if leaf(field) == "headers" or (leaf(field) == "endpoint" and _secret(value)):
+    if leaf(field) in ("headers", "prometheus_token") or (leaf(field) == "endpoint" and _secret(value)):
         return f"{label} (value hidden)"
     return f"{label}={shown(value)}"
 

@@ -160,6 +160,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OTEL_PERF_OVERFLOW", "overflow", "assist or drop, when the queue is full"),
     Variable("OTEL_PERF_EXPORT_QUEUE_MAX_BYTES", "export_queue_max_bytes", "encoded spans that wait, by size"),
     Variable("OTEL_PERF_PROMETHEUS", "prometheus", "port, or host:port, of the /metrics page"),
+    Variable("OTEL_PERF_PROMETHEUS_TOKEN", "prometheus_token", "what a scrape has to bring; never shown"),
+    Variable("OTEL_PERF_PROMETHEUS_ALLOWED_HOSTS", "prometheus_allowed_hosts", "more names of the page, with commas"),
     Variable("OTEL_PERF_SHUTDOWN_TIMEOUT_SECONDS", "shutdown_timeout_seconds", "longest wait at the end"),
     Variable("OTEL_PERF_FLUSH_TIMEOUT_SECONDS", "flush_timeout_seconds", "longest wait of flush()"),
     Variable("OTEL_PERF_PROPAGATE_THREADS", "propagate_threads", "executors, all or off"),

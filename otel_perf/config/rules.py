@@ -151,6 +151,20 @@ def _page(value: object) -> object:
     return (host.removeprefix("[").removesuffix("]") or SETTINGS.prometheus_host, int(port))
 
 
+def _token(value: object) -> Headers:
+    """A token, held as a header is, so that nothing shows it."""
+    if isinstance(value, Headers):
+        return value
+    text = value
+    if not isinstance(text, str) or not TOKEN.fullmatch(text.strip()):
+        raise Refused(f"must be {PHRASES['prometheus_token']}")
+    return Headers(token=text.strip())
+
+
+def _hosts(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 def _path(value: object) -> object:
     """A path that the system can hold; anything that is no path is left for the type to refuse."""
     if isinstance(value, str) and value and "\0" not in value:
@@ -159,6 +173,9 @@ def _path(value: object) -> object:
         return value
     return 0
 
+
+TOKEN = re.compile(r"[!-~]{16,512}")
+"""Long enough not to be guessed."""
 
 SETTINGS = Settings()
 
@@ -169,6 +186,8 @@ SHAPES: dict[str, Callable[[object], object]] = {
     "traces_exporters": _exporters,
     "metrics_exporters": _exporters,
     "prometheus": _page,
+    "prometheus_token": _token,
+    "prometheus_allowed_hosts": _hosts,
     "certificate": _path,
     "client_key": _path,
     "client_certificate": _path,
@@ -188,6 +207,8 @@ PHRASES = {
     "headers": "a mapping of header names to text",
     "resource_attributes": "a mapping of names to text",
     "prometheus": 'a port or "host:port"',
+    "prometheus_token": "a text of 16 or more printable characters without spaces",
+    "prometheus_allowed_hosts": "a list of host names",
     "traces_exporters": _choices("traces_exporters"),
     "metrics_exporters": _choices("metrics_exporters"),
 }

@@ -176,6 +176,12 @@ class Settings(OtlpSettings, frozen=True, kw_only=True):
     prometheus_port: Annotated[int, Meta(ge=0, le=65_535)] = 9464
     """Port of that page when ``metrics_exporters`` asks for it. Default: the OTel specification."""
 
+    prometheus_token: Headers = msgspec.field(default_factory=Headers)
+    """What a scrape has to bring as ``Authorization: Bearer``; never shown. Without one the page is loopback only."""
+
+    prometheus_allowed_hosts: tuple[Text, ...] = ()
+    """More names under which the page may be asked for, against DNS rebinding. Default: localhost and the address."""
+
     attribute_count_limit: Limit = 128
     """Attributes of one span. Default: the OTel specification."""
 

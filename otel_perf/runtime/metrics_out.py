@@ -3,20 +3,16 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import metrics as metrics_api
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_perf.core import clock
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.delivery.metric_encoder import encode
-from otel_perf.meters.adopted import AdoptedMeters
 from otel_perf.meters.fold import ToolMeters
-from otel_perf.meters.owned import OwnedMeterProvider
-from otel_perf.meters.snapshot import FoldedMetrics, merge_metrics
+from otel_perf.meters.snapshot import FoldedMetrics
 from otel_perf.meters.sources import MetricSources, OpenCalls
 from otel_perf.pipeline.ticker import Job
+from otel_perf.runtime.meter_providers import MetricSource, choose_metric_source
 from otel_perf.runtime.origin import SCOPE
 
 if TYPE_CHECKING:
@@ -25,15 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricsOut"]
 
-REFRESH_SECONDS = 1.0
-"""How old the values of an adopted provider's observable instruments may be."""
-
-
-class _Known:
-    """The meter provider that this process set: the API lets it be set only once."""
-
-    owned: OwnedMeterProvider | None = None
-
 
 class MetricsOut:
     """The metrics of one pipeline.
@@ -41,6 +28,7 @@ class MetricsOut:
     Attributes:
         meters: The fold of all calls.
         jobs: What the ticker has to do.
+        page: The Prometheus page, if one was asked for.
     """
 
     def __init__(self, engine: "Engine") -> None:
@@ -48,35 +36,21 @@ class MetricsOut:
         settings = engine.loaded.settings
         self._engine = engine
         self._outlets = engine.outlets.metrics
+        self._console = "console" in settings.metrics_exporters
         self.meters = ToolMeters()
-        self._folded = FoldedMetrics(self.meters, self._sources(), engine.resource, SCOPE)
-        self._reader = self._folded.reader(settings.metric_temporality)
-        self._owned, self._adopted = self._choose_provider()
-        self._application = None if self._owned is None else self._owned.reader(settings.metric_temporality)
+        folded = FoldedMetrics(self.meters, self._sources(), engine.resource, SCOPE)
+        may_set = settings.set_global and engine.provider_ownership == "owned"
+        self._source: MetricSource = choose_metric_source(folded, may_set_global=may_set)
+        self._collect = self._source.reader(settings.metric_temporality)
         self.page: PrometheusPage | None = None
-        self.jobs: list[Job] = []
-        if self._outlets:
+        self.jobs: list[Job] = self._source.jobs()
+        if self._outlets or self._console:
             self.jobs.append(Job("metrics", settings.metric_interval_seconds, self.export))
-        if self._adopted is not None:
-            self.jobs.append(Job("adopted metrics", REFRESH_SECONDS, self._adopted.refresh))
 
     @property
     def readers(self) -> list[Any]:
         """What the worker has to tell of calls."""
-        return [_MetricReader(self.meters if self._adopted is None else self._adopted)]
-
-    def _choose_provider(self) -> tuple[OwnedMeterProvider | None, AdoptedMeters | None]:
-        """The meter provider that is ours, or our instruments on the application's; neither when that cannot be."""
-        present: object = metrics_api.get_meter_provider()
-        if isinstance(present, OwnedMeterProvider):
-            return present, None
-        if isinstance(present, MeterProvider):
-            return None, AdoptedMeters(present, self.meters, self._folded.sources, SCOPE.version)
-        if not self._engine.loaded.settings.set_global or self._engine.provider_ownership != "owned":
-            return None, None
-        _Known.owned = _Known.owned or OwnedMeterProvider(self._engine.resource)
-        metrics_api.set_meter_provider(_Known.owned)
-        return _Known.owned, None
+        return [_MetricReader(self._source)]
 
     def _sources(self) -> MetricSources:
         engine = self._engine
@@ -112,48 +86,47 @@ class MetricsOut:
         from otel_perf.delivery.prometheus_page import PrometheusPage
 
         host, port = settings.prometheus
-        reader = self._folded.reader("cumulative", repeat_exemplars=True)
-        application = None if self._owned is None else self._owned.reader("cumulative")
         self.page = PrometheusPage(
-            lambda: merge_metrics([reader.collect(_now()), None if application is None else application.collect()]),
+            self._source.reader("cumulative", for_page=True),
             host,
             port,
+            token=settings.prometheus_token.get("token"),
+            allowed_hosts=settings.prometheus_allowed_hosts,
+            stale=self._source.stale,
         )
         self.page.start()
 
     def collect(self) -> MetricsData:
         """Our metrics and the application's, now."""
-        application = (
-            None if self._application is None else guard.call("application metrics", self._application.collect)
-        )
-        return merge_metrics([self._reader.collect(_now()), application])
+        return self._collect()
 
     def export(self) -> None:
         """Collect, encode, and offer to every destination."""
-        if self._adopted is not None:
-            self._adopted.refresh()
-        if not self._outlets:
+        if not self._outlets and not self._console:
             return
-        encoded = encode(self.collect())
+        data = self._collect()
+        if self._console:
+            _print(data)
+        encoded = encode(data)
         for outlet in self._outlets:
             outlet.offer(encoded.body, encoded.points)
             outlet.account.accept(encoded.dropped)
             outlet.account.drop(encoded.dropped, "encode_error")
 
+    def retire(self) -> None:
+        """The page answers 503 from now on: its numbers are not kept up any more."""
+        if self.page is not None:
+            self.page.retire()
+
     def shutdown(self) -> None:
-        """Close the page and say the last totals."""
+        """Close the page and the readers; an adopted provider keeps the last totals."""
         if self.page is not None:
             self.page.close()
-        if self._adopted is not None:
-            self._adopted.close()
+        self._source.close()
 
     def after_fork_in_child(self) -> None:
         """Start at zero: the parent goes on counting its own calls."""
-        self._folded.resource = self._engine.resource
-        self.meters.forget()
-        self._reader.forget()
-        if self._owned is not None:
-            self._owned.after_fork_in_child(self._engine.resource)
+        self._source.after_fork_in_child(self._engine.resource)
         if self.page is not None:
             self.page.after_fork_in_child(restart=False)
 
@@ -161,9 +134,9 @@ class MetricsOut:
 class _MetricReader:
     """Strictly private: the fold as a reader of the worker."""
 
-    def __init__(self, target: Any) -> None:
-        self.on_calls = target.on_calls
-        self.on_foreign_calls = target.on_calls
+    def __init__(self, source: MetricSource) -> None:
+        self.on_calls = source.on_calls
+        self.on_foreign_calls = source.on_calls
 
     def on_starts(self, calls: Any) -> None:
         """A start alone is not counted: what is running is asked for when metrics are collected."""
@@ -172,5 +145,10 @@ class _MetricReader:
         """A dropped call is in the ledger."""
 
 
-def _now() -> int:
-    return clock.wall_ns()
+def _print(data: MetricsData) -> None:
+    """``OTEL_METRICS_EXPORTER=console``: on standard error, since standard output is the application's."""
+    import sys
+
+    from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+
+    guard.call("console", ConsoleMetricExporter(out=sys.stderr).export, data)

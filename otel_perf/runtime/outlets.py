@@ -1,14 +1,16 @@
 """Everything that leaves the process, made from the settings: destinations for spans and for metrics."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
 from otel_perf.config.destinations import Destination
 from otel_perf.config.loaded import Loaded
+from otel_perf.config.proxies import proxy_for
 from otel_perf.core.clock import system_clock
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount, DestinationBalance
@@ -21,7 +23,7 @@ from otel_perf.delivery.span_delivery import SpanDelivery
 from otel_perf.delivery.span_encoder import SpanEncoder
 from otel_perf.delivery.span_request import encode_resource, encode_scope
 from otel_perf.delivery.tail_sampling import TailPolicy, TailSampler
-from otel_perf.delivery.transport import Transport
+from otel_perf.delivery.transport import open_transport
 from otel_perf.pipeline.worker import Carrier
 from otel_perf.runtime.origin import SCOPE
 
@@ -53,8 +55,16 @@ class Outlet(Protocol):
         """Start its thread."""
         ...
 
+    def hurry(self) -> None:
+        """Deliver what waits as soon as possible, without waiting for it."""
+        ...
+
     def flush(self, deadline_ns: int) -> bool:
         """Deliver what waits."""
+        ...
+
+    def close_by(self, deadline_ns: int) -> None:
+        """Begin to end: deliver what waits until the deadline."""
         ...
 
     def shutdown(self, deadline_ns: int) -> bool:
@@ -84,13 +94,12 @@ class Outlets:
         self.encoder = make_encoder(resource)
         self.spans: tuple[SpanDestination, ...] = tuple(self._spans_to(to) for to in loaded.destinations.traces)
         self.metrics: tuple[MetricDestination, ...] = tuple(
-            MetricDestination(to.name, make_transport(to), self._sender_settings(to), self._hooks)
+            MetricDestination(to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks)
             for to in loaded.destinations.metrics
         )
-
         self.exporters = tuple(
             ExporterDestination(f"{type(exporter).__name__}-{number}", exporter, hooks=self._hooks)
-            for number, exporter in enumerate(extras.exporters, 1)
+            for number, exporter in enumerate((*extras.exporters, *_console(loaded)), 1)
         )
         self.tail_sampler = self._make_tail_sampler()
 
@@ -107,7 +116,7 @@ class Outlets:
         return TailSampler(self.spans, policy)
 
     def _spans_to(self, to: Destination) -> SpanDestination:
-        return SpanDestination(to.name, make_transport(to), self._sender_settings(to), self._hooks)
+        return SpanDestination(to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks)
 
     def _sender_settings(self, to: Destination) -> SenderSettings:
         settings = self._loaded.settings
@@ -141,14 +150,14 @@ class Outlets:
     def flush(self, deadline_ns: int) -> bool:
         """Wait until everything offered before was settled, all destinations at the same time."""
         for outlet in self._all():
-            guard.call("flush", outlet.flush, 0)
+            guard.call("flush", outlet.hurry)
         settled = [guard.call("flush", outlet.flush, deadline_ns) for outlet in self._all()]
         return all(settled)
 
     def shutdown(self, deadline_ns: int) -> bool:
         """Deliver until the deadline (monotonic ns), all destinations at the same time, then end their threads."""
         for outlet in self._all():
-            guard.call("shutdown", outlet.flush, 0)
+            guard.call("shutdown", outlet.close_by, deadline_ns)
         settled = [guard.call("shutdown", outlet.shutdown, deadline_ns) for outlet in self._all()]
         return all(settled)
 
@@ -178,12 +187,7 @@ def make_encoder(resource: Resource) -> SpanEncoder:
     )
 
 
-def make_transport(to: Destination) -> Transport:
-    """The transport of a destination; gRPC is imported only when it is used."""
-    if to.protocol == "grpc":
-        from otel_perf.delivery.grpc_transport import GrpcTransport
-
-        return GrpcTransport(to)
-    from otel_perf.delivery.http import HttpTransport
-
-    return HttpTransport(to)
+def _console(loaded: Loaded) -> Iterator[SpanExporter]:
+    """``OTEL_TRACES_EXPORTER=console``: on standard error, since standard output is the application's."""
+    if "console" in loaded.settings.traces_exporters:
+        yield ConsoleSpanExporter(out=sys.stderr)
