@@ -140,6 +140,7 @@ class Engine:
         intake.switch_off()
         if self._provision is not None and self._provision.processors is not None:
             self._provision.processors.release()
+        self.metrics_out.retire()
         self._ticker.stop(deadline_ns)
         drained = self.worker.stop(deadline_ns)
         self._sweep_tail(decide_all=True)
