@@ -6,7 +6,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench dist clean
+.PHONY: help demo test soak lint format bench dist clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -17,6 +17,11 @@ demo: ## run the offline agent over real code and show what was measured
 
 test: ## lint, then every test (builds the collector once when Go is there)
 	@PYTHON="$(PYTHON)" .ci/test $(ARGS)
+
+soak: ## the long tests: full loads, hundreds of forks and signals; figures in reports/
+	@$(PYTHON) .ci/setup.py dev >/dev/null
+	@$(PYTHON) .ci/setup.py servers >/dev/null
+	@$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
 
 lint: ## ruff, mypy --strict and the layers
 	@$(PYTHON) .ci/setup.py dev >/dev/null
@@ -36,5 +41,5 @@ dist: ## wheel, sdist and SBOM into dist/, the same bytes each time
 	@.ci/dist $(ARGS)
 
 clean: ## remove environments, caches and results of this clone
-	rm -rf .venv .venv-foreign dist build reports .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage .coverage.*
+	rm -rf .venv .venv-foreign .venv-servers dist build reports .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage .coverage.*
 	find otel_perf tests .ci -name __pycache__ -type d -prune -exec rm -rf {} +

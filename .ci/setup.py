@@ -1,8 +1,8 @@
-"""Set up a virtual environment of this clone from its lock: ``setup.py run|dev|foreign``.
+"""Set up a virtual environment of this clone from its lock: ``setup.py run|dev|foreign|servers``.
 
 ``run`` and ``dev`` share ``.venv`` (what ``dev`` installs includes ``run``); ``foreign`` is
-``.venv-foreign``, other people's code with the SDK that it asks for. Prints the path of the
-environment's Python on standard output, progress on standard error.
+``.venv-foreign``, other people's code with the SDK that it asks for; ``servers`` is ``.venv-servers``,
+servers that fork. Prints the path of the environment's Python on standard output, progress on standard error.
 
 A stamp inside the environment says what it was made from, so that a second call does nothing,
 a changed lock or another Python makes it anew, and so does a clone that was moved.
@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": (".venv", ("requirements-run.lock",)),
     "dev": (".venv", ("requirements-run.lock", "requirements-dev.lock")),
     "foreign": (".venv-foreign", ("requirements-foreign.lock",)),
+    "servers": (".venv-servers", ("requirements-servers.lock",)),
 }
 
 EXIT_NOT_POSSIBLE_HERE = 2

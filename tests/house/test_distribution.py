@@ -17,7 +17,7 @@ import pytest
 pytestmark = pytest.mark.xdist_group("distribution")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = {".git", ".venv", ".venv-foreign", ".hypothesis", "dist", "build", "reports"}
+RESULTS = {".git", ".venv", ".venv-foreign", ".venv-servers", ".hypothesis", "dist", "build", "reports"}
 
 
 def results(folder: str, names: list[str]) -> set[str]:

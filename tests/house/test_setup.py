@@ -56,7 +56,7 @@ def clone(tmp_path: Path) -> Path:
     (root / "otel_perf" / "_version.py").write_text("", encoding="utf-8")
     (root / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     (root / "backend.py").write_text(BACKEND, encoding="utf-8")
-    for kind in ("run", "dev", "foreign"):
+    for kind in ("run", "dev", "foreign", "servers"):
         (root / f"requirements-{kind}.lock").write_text(f"# {kind}\n", encoding="utf-8")
     return root
 
