@@ -69,7 +69,8 @@ class Engine:
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
         )
-        self._termination = Termination()
+        self._termination = Termination(self._deliver_now)
+        self._ended = False
         self._ticker = Ticker([*self.metrics_out.jobs, *self._tail_jobs()])
 
     def _tail_jobs(self) -> list[Job]:
@@ -135,8 +136,17 @@ class Engine:
         guard.call("metrics", self.metrics_out.export)
         return self.outlets.flush(deadline_ns) and drained
 
-    def shutdown(self, deadline_ns: int) -> bool:
-        """Stop recording, deliver what is left until the deadline, end every thread."""
+    def _deliver_now(self) -> None:
+        self.flush(clock.monotonic_ns() + int(self.loaded.settings.shutdown_timeout_seconds * 1e9))
+
+    def shutdown(self, deadline_ns: int, *, process_ends: bool = False) -> bool:
+        """Stop recording, deliver what is left until the deadline, end every thread.
+
+        Args:
+            deadline_ns: Monotonic.
+            process_ends: Nothing but the end of the process comes after this.
+        """
+        self._termination.begin_shutdown(process_ends=process_ends)
         intake.switch_off()
         if self._provision is not None and self._provision.processors is not None:
             self._provision.processors.release()
@@ -147,8 +157,9 @@ class Engine:
         guard.call("metrics", self.metrics_out.export)
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
-        self._termination.uninstall()
         origin.withdraw()
+        self._ended = True
+        self._termination.uninstall()
         return drained and delivered
 
     def after_fork_in_child(self) -> None:
