@@ -11,8 +11,9 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from otel_perf.core.intake import Begun, intake
+from otel_perf.core.intake import Begun, Lifecycle, intake
 from otel_perf.core.records import AttributeValue, Identity, Tool
+from otel_perf.tracing.capture import record_failure
 from otel_perf.tracing.lifecycle import CALL_KEY, SPAN_KEY, SUPPRESSED, current_call, leave
 from otel_perf.tracing.tool import NAME_LENGTH, describe_tool
 from otel_perf.tracing.values import clean_attributes, clean_value
@@ -30,7 +31,7 @@ _known: dict[tuple[str, str], Tool] = {}
 class CallBlock:
     """One call around a block of code. May be entered again after it was left; not while it is open."""
 
-    __slots__ = ("_attributes", "_begun", "_identity", "_token", "_tool")
+    __slots__ = ("_attributes", "_begun", "_identity", "_lifecycle", "_token", "_tool")
 
     def __init__(
         self, described: Tool, attributes: Mapping[str, Any] | None = None, identity: Identity | None = None
@@ -40,6 +41,7 @@ class CallBlock:
         self._attributes = attributes
         self._identity = identity
         self._begun: Begun | None = None
+        self._lifecycle: Lifecycle = intake.lifecycle
         self._token: Token[Context] | None = None
 
     def _inherited(self) -> Identity | None:
@@ -47,7 +49,8 @@ class CallBlock:
 
     def __enter__(self) -> trace.Span:
         """Begin the call; gives its span (a span that records nothing when recording is off)."""
-        begun = intake.lifecycle.begin(self._tool, self._inherited())
+        self._lifecycle = intake.lifecycle
+        begun = self._lifecycle.begin(self._tool, self._inherited())
         if begun is None:
             return trace.INVALID_SPAN
         _, span, context = self._begun = begun
@@ -63,9 +66,11 @@ class CallBlock:
         begun, self._begun = self._begun, None
         if begun is None or self._token is None:
             return
-        call, _, context = begun
+        call, span, context = begun
         leave(context, self._token)
-        intake.lifecycle.end(call, error)
+        if error is not None:
+            record_failure(span, error)
+        self._lifecycle.end(call, error)
 
     async def __aenter__(self) -> trace.Span:
         """Begin the call."""

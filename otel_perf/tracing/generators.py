@@ -47,6 +47,7 @@ def trace_generator(function: Callable[..., Any], described: Tool, policy: Captu
                 except BaseException as thrown:  # noqa: BLE001 - handed to the generator
                     step, argument = generator.throw, thrown
         except BaseException as error:
+            policy.failure(span, error)
             lifecycle.end(call, error)
             raise
         policy.result(span, result)
@@ -82,6 +83,8 @@ def trace_async_generator(function: Callable[..., Any], described: Tool, policy:
                 except BaseException as thrown:  # noqa: BLE001 - handed to the generator
                     step, argument = generator.athrow, thrown
         except BaseException as error:
+            if begun is not None:
+                policy.failure(begun[1], error)
             _end(lifecycle, begun, error)
             raise
         _end(lifecycle, begun, None)

@@ -15,7 +15,6 @@ from otel_perf.core.clock import system_clock
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import Begun, intake
 from otel_perf.core.records import Identity, ParentSpan, Scope, Tool, ToolCall
-from otel_perf.tracing.capture import record_failure
 from otel_perf.tracing.exceptions import classify_exception
 from otel_perf.tracing.span import ToolSpan
 
@@ -138,7 +137,6 @@ def end_call(call: ToolCall, error: BaseException | None) -> None:
     end_ns = intake.now_ns()
     if error is not None:
         call.failure = classify_exception(error)
-        guard.call("capture.exception", record_failure, cast("trace.Span", call), error)
     call.end_ns = end_ns
     finished = intake.finished
     finished.append(call)
@@ -202,7 +200,6 @@ class ThroughTracer:
         if failure.error_type is None:
             return
         span.set_attribute("error.type", failure.error_type)
-        record_failure(span, error)
         status = getattr(span, "status", None)
         if status is None or status.status_code is StatusCode.UNSET:
             span.set_status(StatusCode.ERROR)

@@ -184,6 +184,7 @@ def _run_through_lifecycle(
         result = function(*args, **kwargs)
     except BaseException as error:
         detach(token)
+        policy.failure(span, error)
         lifecycle.end(call, error)
         raise
     detach(token)
@@ -205,6 +206,7 @@ def _trace_coroutine(function: Callable[..., Any], described: Tool, policy: Capt
             result = await function(*args, **kwargs)
         except BaseException as error:
             leave(context, token)
+            policy.failure(span, error)
             lifecycle.end(call, error)
             raise
         leave(context, token)

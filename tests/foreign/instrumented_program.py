@@ -138,7 +138,7 @@ server.server_close()
 handle.flush(10)
 status = handle.status()
 handle.shutdown(10)
-print(  # noqa: T201 - the result of the program
+print(
     json.dumps(
         {
             "seen": seen,

@@ -44,10 +44,10 @@ class Envelopes(Transport):
 ours, theirs = Kept(), Kept()
 order = sys.argv[1]
 if order == "before":
-    langfuse = Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9", span_exporter=theirs)  # noqa: S106
+    langfuse = Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9", span_exporter=theirs)
 handle = otel_perf.instrument(service_name="processors", exporters=[ours])
 if order == "after":
-    langfuse = Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9", span_exporter=theirs)  # noqa: S106
+    langfuse = Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9", span_exporter=theirs)
 sentry_sdk.init(
     dsn="http://key@127.0.0.1:9/1",
     traces_sample_rate=1.0,
@@ -76,7 +76,7 @@ with otel_perf.agent("turn"):
 handle.flush(10)
 langfuse.flush()
 status = handle.status()
-print(  # noqa: T201 - the result of the program
+print(
     json.dumps(
         {
             "provider": status.provider,

@@ -59,7 +59,7 @@ def test_http_clients_are_children_of_the_tool(instrumented: dict[str, Any], cli
 
 
 def test_an_async_client_is_a_child_of_the_coroutine(instrumented: dict[str, Any]) -> None:
-    """httpx inside an async tool has the tool as its parent."""
+    """Httpx inside an async tool has the tool as its parent."""
     assert any(
         each["name"] == "GET" and each["parent"] == instrumented["seen"]["asyncio"] for each in instrumented["spans"]
     )
