@@ -15,7 +15,7 @@ from otel_perf.pipeline.call_statistics import CallStatistics, StatisticsSnapsho
 from otel_perf.pipeline.open_calls import OpenCall, OpenCalls
 from otel_perf.pipeline.ticker import Job, Ticker
 from otel_perf.pipeline.worker import Carrier, Reader, Worker
-from otel_perf.runtime import origin
+from otel_perf.runtime import late_provider, origin
 from otel_perf.runtime.metrics_out import MetricsOut
 from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
@@ -113,6 +113,8 @@ class Engine:
                 self._termination.install()
         intake.accepting = True
         self._choose_tool_spans()
+        if self.provider_ownership == "owned":
+            late_provider.watch()
 
     def _choose_tool_spans(self) -> None:
         """Deferred spans on our own provider while nobody else listens there; SDK spans otherwise."""
@@ -235,4 +237,5 @@ class Engine:
             found.append("tool spans are SDK spans, since other processors listen; they cost what SDK spans cost")
         if not self.outlets.spans and not self.outlets.exporters:
             found.append("no endpoint: nothing leaves the process")
+        found.extend(late_provider.notes())
         return tuple(found)
