@@ -7,7 +7,7 @@ from opentelemetry.trace import TracerProvider
 
 from otel_perf.config.loaded import Loaded
 from otel_perf.core import clock
-from otel_perf.core.guard import guard
+from otel_perf.core.guard import guard, logger
 from otel_perf.core.intake import intake
 from otel_perf.core.ledger import CallBalance, DestinationBalance
 from otel_perf.delivery.provider import Provision, provide
@@ -88,7 +88,7 @@ class Engine:
 
     def _provide(self, given: TracerProvider | None) -> Provision:
         settings = self.loaded.settings
-        return provide(
+        provision = provide(
             ForeignSpanReader(),
             given=given,
             resource=self.resource,
@@ -96,6 +96,9 @@ class Engine:
             limits=origin.make_limits(settings),
             set_global=settings.set_global,
         )
+        if provision.note is not None:
+            logger.warning("otel_perf: %s", provision.note)
+        return provision
 
     # -- life ----------------------------------------------------------------------------------------------------
 
