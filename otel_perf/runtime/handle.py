@@ -1,5 +1,6 @@
 """The handle that ``instrument()`` returns."""
 
+import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -27,6 +28,7 @@ class Handle:
         self._loaded = loaded
         self._engine = engine
         self._shut_down = False
+        self._ended = threading.Event()
 
     @property
     def engine(self) -> "Engine | None":
@@ -48,7 +50,7 @@ class Handle:
         return guard.call("flush", self._engine.flush, _deadline(seconds)) or False
 
     def shutdown(self, timeout: float | None = None) -> bool:
-        """Stop recording, deliver what is left, end every thread. A second call does nothing.
+        """Stop recording, deliver what is left, end every thread. A second call only waits for the first.
 
         Args:
             timeout: Longest wait in seconds for all parts together; the setting ``shutdown_timeout_seconds`` when
@@ -57,16 +59,29 @@ class Handle:
         Returns:
             True when nothing was left behind. What was is counted in ``status()``.
         """
+        return self._shut_down_once(timeout)
+
+    def end_with_process(self) -> None:
+        """Shut down because the process ends; waits for a shutdown that is under way on another thread."""
+        self._shut_down_once(None, process_ends=True)
+
+    def _shut_down_once(self, timeout: float | None, *, process_ends: bool = False) -> bool:
+        seconds = self._loaded.settings.shutdown_timeout_seconds if timeout is None else timeout
         with active.lock():
-            if self._shut_down:
-                return True
-            self._shut_down = True
+            first, self._shut_down = not self._shut_down, True
             if active.current() is self:
                 active.take_over(None)
-        if self._engine is None:
-            return True
-        seconds = self._loaded.settings.shutdown_timeout_seconds if timeout is None else timeout
-        return guard.call("shutdown", self._engine.shutdown, _deadline(seconds)) or False
+        if not first or self._engine is None:
+            return self._engine is None or self._ended.wait(seconds)
+        try:
+            done = guard.call("shutdown", self._engine.shutdown, _deadline(seconds), process_ends=process_ends)
+        except KeyboardInterrupt:
+            # Whoever waits for us has lost patience: settle what is left, so that the account is true, and go.
+            guard.call("shutdown", self._engine.shutdown, _deadline(0), process_ends=process_ends)
+            raise
+        finally:
+            self._ended.set()
+        return done or False
 
     def status(self) -> Status:
         """One consistent look at everything: the ledger, running calls, settings, problems."""
@@ -79,10 +94,11 @@ class Handle:
         from otel_perf.reports.run_summary import RunSummary
         from otel_perf.runtime.summary import summarise
 
-        if self._engine is None:
+        found = None if self._engine is None else guard.call("summary", summarise, self._engine)
+        if found is None:
             calls = idle_status(self._state(), self._loaded).calls
             return RunSummary.build(tree=(), slowest=(), tools=(), calls=calls)
-        return summarise(self._engine)
+        return found
 
     def _state(self) -> State:
         if self._shut_down:
