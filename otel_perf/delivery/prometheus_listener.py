@@ -7,12 +7,12 @@ import errno
 import select
 import selectors
 import socket
-import threading
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from otel_perf.core import clock
+from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 from otel_perf.delivery.prometheus_request import REQUEST_LIMIT, Gate, Refusal, Scrape
 
@@ -100,7 +100,7 @@ class Listener:
             registered.settimeout(0)
         self._selector.register(sock, selectors.EVENT_READ)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread = background_thread(self._run, THREAD_NAME)
 
     def start(self) -> None:
         """Start to serve."""

@@ -6,11 +6,13 @@ their age.
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_perf.core import clock
+from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 from otel_perf.delivery.prometheus_names import FamilyNames
 from otel_perf.delivery.prometheus_text import Families, gather, render
@@ -75,7 +77,7 @@ class Refresher:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(target=self._run, args=(self._changed,), name=THREAD_NAME, daemon=True)
+        self._thread = background_thread(partial(self._run, self._changed), THREAD_NAME)
         self._thread.start()
 
     def ask(self, content_type: str) -> None:

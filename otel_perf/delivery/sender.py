@@ -5,6 +5,7 @@ import threading
 from typing import Any, Final, Generic, TypeVar
 
 from otel_perf.core import clock
+from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery import settlement
@@ -78,7 +79,7 @@ class Sender(Generic[G]):
     def _start(self) -> None:
         if self._thread is not None or self._over:
             return
-        thread = threading.Thread(target=self._run, name=f"otel_perf-send-{self.account.destination}", daemon=True)
+        thread = background_thread(self._run, f"otel_perf-send-{self.account.destination}")
         with contextlib.suppress(RuntimeError):  # the interpreter is ending; shutdown then settles everything
             thread.start()
             self._thread = thread

@@ -7,11 +7,13 @@ every reader and the application with it. Here a collection only reads what the 
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel_perf.core import clock
+from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard, logger
 
 __all__ = ["CachedCallback", "CallbackRunner"]
@@ -157,7 +159,7 @@ class CallbackRunner:
             return True
         if len(self._threads) >= THREAD_LIMIT:
             return False
-        thread = threading.Thread(target=self._work, args=(self._epoch,), name=THREAD_NAME, daemon=True)
+        thread = background_thread(partial(self._work, self._epoch), THREAD_NAME)
         self._threads.append(thread)
         thread.start()
         return True

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from otel_perf.core import clock
+from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 
 __all__ = ["Job", "Ticker"]
@@ -37,12 +38,16 @@ class Ticker:
         for job in self._jobs:
             job.due_ns = now + int(job.period_seconds * 1e9)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="otel_perf-ticker", daemon=True)
+        self._thread = background_thread(self._run, "otel_perf-ticker")
         self._thread.start()
+
+    def begin_to_stop(self) -> None:
+        """Begin no further job; the present one may take its time."""
+        self._stop.set()
 
     def stop(self, deadline_ns: int) -> None:
         """End the thread, waiting at most until the deadline (monotonic ns)."""
-        self._stop.set()
+        self.begin_to_stop()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9))

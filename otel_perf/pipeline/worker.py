@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal, Protocol
 
 from otel_perf.core import clock
+from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import Intake
 from otel_perf.core.ledger import CallBalance
@@ -31,6 +32,8 @@ BUSY_WAIT_SECONDS: Final = 0.05
 QUIET_WAIT_SECONDS: Final = 1.0
 QUIET_AFTER_NS: Final = 5_000_000_000
 SECOND_NS: Final = 1_000_000_000
+STUCK_SECONDS: Final = 1.0
+"""A slice takes a millisecond. Whoever waits longer for its end leaves the time that is left to the destinations."""
 
 
 class Reader(Protocol):
@@ -110,13 +113,14 @@ class Worker:
         self._stopping = False
         self._intake.relieve = self.relieve
         self._intake.high_water = self._max_calls
-        self._thread = threading.Thread(target=self._run, name="otel_perf-worker", daemon=True)
+        self._thread = background_thread(self._run, "otel_perf-worker")
         self._thread.start()
 
     def stop(self, deadline_ns: int) -> bool:
         """Drain until the deadline (monotonic ns) and end the thread; True when nothing is left."""
         self._stopping = True
         self._wake.set()
+        _give_back(self.lock)
         drained = self.drain(deadline_ns)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -135,7 +139,7 @@ class Worker:
         while not self._stopping:
             try:
                 self._loop()
-            except Exception as error:  # noqa: BLE001 - the supervisor: counted, told, and the loop goes on
+            except BaseException as error:  # noqa: BLE001 - the supervisor: counted, told, and the loop goes on
                 guard.report("worker", error)
                 self.restarts += 1
                 time.sleep(BUSY_WAIT_SECONDS)
@@ -174,7 +178,8 @@ class Worker:
     def drain(self, deadline_ns: int) -> bool:
         """Handle what is waiting, on the calling thread too; True when the queues were emptied in time."""
         while clock.monotonic_ns() < deadline_ns:
-            if not self.lock.acquire(timeout=max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9)):
+            wait_seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
+            if not self.lock.acquire(timeout=max(0.0, min(wait_seconds, STUCK_SECONDS))):
                 return False
             try:
                 if not self._handle(BIG_SLICE):
@@ -202,12 +207,14 @@ class Worker:
         spans = [span for span, _ in foreign]
         if calls:
             self._count(calls)
-        self._tell_readers(starts, calls, foreign)
-        for carrier in self._carriers:
-            if calls:
-                guard.call(_stage(carrier), carrier.on_calls, calls)
-            if foreign:
-                guard.call(_stage(carrier), carrier.on_foreign, spans)
+        try:
+            self._tell_readers(starts, calls, foreign)
+        finally:  # a SystemExit in a reader passes every guard, and must not cost spans
+            for carrier in self._carriers:
+                if calls:
+                    guard.call(_stage(carrier), carrier.on_calls, calls)
+                if foreign:
+                    guard.call(_stage(carrier), carrier.on_foreign, spans)
         return bool(calls or foreign)
 
     def _count(self, calls: Sequence[ToolCall]) -> None:
@@ -249,11 +256,16 @@ class Worker:
             return
         if self._overflow == "drop":
             guard.call("worker.overflow", self._drop_newest)
-        elif self.lock.acquire(timeout=ASSIST_WAIT_SECONDS):
-            try:
+        else:
+            self._assist()
+
+    def _assist(self) -> None:
+        """Handle a few records. A signal may interrupt this anywhere, so that the lock is given back all the same."""
+        try:
+            if self.lock.acquire(timeout=ASSIST_WAIT_SECONDS):
                 guard.call("worker.assist", self._handle, ASSIST)
-            finally:
-                self.lock.release()
+        finally:
+            _give_back(self.lock)
 
     def _drop_newest(self) -> None:
         with self._count_lock:
@@ -289,6 +301,16 @@ class Worker:
             disabled=disabled,
             foreign_spans=self._foreign + foreign_waiting,
         )
+
+
+def _give_back(lock: "threading.RLock") -> None:
+    """Release what the calling thread holds, if anything.
+
+    An exception from a signal handler between taking a lock and the ``try`` after it leaves the lock taken.
+    """
+    with suppress(RuntimeError):
+        while True:
+            lock.release()
 
 
 def _take(queue: deque[Any], size: int) -> list[Any]:

@@ -156,12 +156,13 @@ class Engine:
         if self._provision is not None and self._provision.processors is not None:
             self._provision.processors.release()
         self.metrics_out.retire()
-        self._ticker.stop(deadline_ns)
+        self._ticker.begin_to_stop()
         drained = self.worker.stop(deadline_ns)
         self._sweep_tail(decide_all=True)
         guard.call("metrics", self.metrics_out.export)
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
+        self._ticker.stop(deadline_ns)
         origin.withdraw()
         self._ended = True
         self._termination.uninstall()
@@ -199,7 +200,7 @@ class Engine:
             foreign = len(intake.foreign)
             calls = self.worker.balance(waiting, foreign)
             queued = foreign + sum(call.scope.sampled for call in waiting)
-            return calls, tuple(self.outlets.balances(queued))
+            return calls, tuple(self.outlets.balances(queued, ended=self._ended))
 
     def running(self) -> tuple[OpenCall, ...]:
         """Calls that are running, oldest first."""

@@ -15,6 +15,7 @@ from otel_perf.core.guard import guard, logger
 from otel_perf.runtime import active
 from otel_perf.runtime.handle import Handle
 from otel_perf.runtime.process_life import watch_process
+from otel_perf.tracing.capture import capture_setting
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -43,6 +44,7 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
     tracer_provider: TracerProvider | None = None,
     exporters: "Sequence[SpanExporter]" = (),
     on_export_error: "Callable[[ExportFailure], None] | None" = None,
+    redactor: Callable[[str], str] | None = None,
     **settings: Any,
 ) -> Handle:
     """Record every tool call from here on.
@@ -67,6 +69,8 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
         tracer_provider: Use this provider instead of the global one.
         exporters: Span exporters of your own; each gets every sampled span, on a thread of ours.
         on_export_error: Told of every failed attempt to deliver, on a thread of ours.
+        redactor: Called with each captured text after our own rules; what it returns is kept. Runs in the call's
+            thread. Where it raises or returns no text, the value is dropped.
         **settings: Any other setting by its name, see ``docs/configuration.md``.
 
     Returns:
@@ -98,7 +102,7 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
             if arguments:
                 logger.info("otel_perf: already instrumented; the settings of the first call hold")
             return handle
-        return _start(arguments, tracer_provider, exporters=tuple(exporters), on_export_error=on_export_error)
+        return _start(arguments, tracer_provider, redactor, exporters=tuple(exporters), on_export_error=on_export_error)
 
 
 def instrument_alone() -> None:
@@ -108,7 +112,13 @@ def instrument_alone() -> None:
             _start({"set_global": False}, None, without_provider=True)
 
 
-def _start(arguments: Mapping[str, object], provider: TracerProvider | None, **parts: Any) -> Handle:
+def _start(
+    arguments: Mapping[str, object],
+    provider: TracerProvider | None,
+    redactor: Callable[[str], str] | None = None,
+    **parts: Any,
+) -> Handle:
+    capture_setting.hook = redactor
     try:
         loaded = load(arguments)
     except OtelPerfError:
@@ -120,7 +130,7 @@ def _start(arguments: Mapping[str, object], provider: TracerProvider | None, **p
         logger.warning("otel_perf: %s", problem)
     handle = Handle(loaded, None if loaded.settings.sdk_disabled else _build(loaded, provider, **parts))
     active.take_over(handle)
-    watch_process()
+    watch_process(handle)
     return handle
 
 

@@ -161,11 +161,19 @@ class Outlets:
         settled = [guard.call("shutdown", outlet.shutdown, deadline_ns) for outlet in self._all()]
         return all(settled)
 
-    def balances(self, waiting_spans: int) -> Iterable[DestinationBalance]:
-        """The accounts; spans that wait for the worker are on every span account as queued."""
+    def balances(self, waiting_spans: int, *, ended: bool = False) -> Iterable[DestinationBalance]:
+        """The accounts; spans that wait for the worker are on every span account as queued.
+
+        With ``ended`` they wait in vain: their calls ended after the shutdown, or it had no time for them.
+        """
         for account in [*(span.account for span in self.spans), *(exporter.account for exporter in self.exporters)]:
             found = account.balance()
-            yield replace(found, accepted=found.accepted + waiting_spans, queued=found.queued + waiting_spans)
+            found = replace(found, accepted=found.accepted + waiting_spans)
+            if ended and waiting_spans:
+                lost = found.dropped.get("shutdown_timeout", 0) + waiting_spans
+                yield replace(found, dropped={**found.dropped, "shutdown_timeout": lost})
+            else:
+                yield replace(found, queued=found.queued + waiting_spans)
         for metrics in self.metrics:
             yield metrics.account.balance()
 

@@ -3,22 +3,26 @@
 import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from otel_perf.core.guard import guard
 from otel_perf.runtime import active
+from otel_perf.runtime.handle import Handle
 
 __all__ = ["watch_process"]
 
 
 class _Watch:
-    """Strictly private: whether the hooks are in place. They stay for the life of the process."""
+    """Strictly private: whether the hooks are in place (they stay for the life of the process), and the last handle."""
 
     installed = False
+    handle: Handle | None = None
 
 
-def watch_process() -> None:
-    """Shut the live pipeline down at exit, and renew it in forked children. Once per process."""
+def watch_process(handle: Handle) -> None:
+    """Shut the live pipeline down at exit, and renew it in forked children."""
+    _Watch.handle = handle
     if _Watch.installed:
         return
     _Watch.installed = True
@@ -29,9 +33,10 @@ def watch_process() -> None:
 
 
 def _at_exit() -> None:
-    handle = active.current()
+    handle = _Watch.handle
     if handle is not None:
-        handle.shutdown()
+        with suppress(KeyboardInterrupt):  # it has cut the wait short; the process ends as it was going to
+            handle.end_with_process()
 
 
 def _in_forked_child() -> None:

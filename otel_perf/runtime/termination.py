@@ -1,131 +1,199 @@
 """SIGTERM and SIGHUP as an orderly end: ``SystemExit`` in the main thread, so that ``atexit`` delivers what is left.
 
 Only on request (``handle_sigterm=True``): signals belong to the application. A handler that is there already is called
-instead of raising. ``SystemExit`` is not raised in the middle of our own code, where it would lose a call or leave a
-span current: the signal is then sent again a moment later, by a thread that waits for nothing else.
+instead of raising. Neither happens in the middle of our own code, where an exception would lose a call, leave a span
+current or a lock held: the signal is then put off, and sent again a moment later by a thread that waits for nothing
+else.
 """
 
-import os
-import select
 import signal
-import sysconfig
 import threading
 import time
-from pathlib import Path
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, Final
 
-import opentelemetry.trace
-
 from otel_perf.core import clock
-from otel_perf.core.guard import logger
+from otel_perf.core.background import background_thread
+from otel_perf.core.guard import guard, logger
+from otel_perf.runtime.interruption import Patience, frame_of_ours
 
 __all__ = ["Termination"]
 
 AGAIN_SECONDS: Final = 0.0005
-GIVE_WAY_NS: Final = 200_000_000
-"""How long a signal is put off for our own code; a tool that is itself library code looks like ours from outside."""
+LATE_SECONDS: Final = 1.0
+"""An application that has not ended so long after ``SystemExit`` has threads to wait for, or much to tidy up. What is
+there is delivered then, and a further signal is heard; until then it is taken for the same one, sent twice."""
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
-OURS: Final = str(Path(__file__).parents[1]) + os.sep
-BETWEEN: Final = (
-    str(Path(opentelemetry.trace.__file__).parents[1]) + os.sep,
-    sysconfig.get_path("stdlib") + os.sep,
-)
-"""Code that ours calls: whose it is at the moment is decided by who called it."""
-SITE_PACKAGES: Final = sysconfig.get_path("purelib") + os.sep
+# Words to the thread, besides the number of a signal to send again.
+STOP: Final = 0
+RAISED: Final = -1
 
-
-def is_ours(frame: FrameType | None) -> bool:
-    """Whether the interrupted code is ours, or was called by ours."""
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith(OURS):
-            return True
-        if not file.startswith(BETWEEN) and not file.startswith("<"):
-            return False
-        if file.startswith(SITE_PACKAGES) and not file.startswith(BETWEEN[0]):
-            return False
-        frame = frame.f_back
-    return False
+LOOPS: Final = ("asyncio", "uvloop")
+"""Modules whose own handler only marks that the signal came (the loop reads of it from a pipe), and never raises. It
+is not put off: sending the signal again would run the application's callback twice."""
 
 
 class Termination:
-    """The handlers and the thread that sends a signal again."""
+    """The handlers, and the thread that sends a signal again.
 
-    def __init__(self) -> None:
-        """Nothing is installed before ``install``."""
-        self._previous: dict[int, Any] = {}
-        self._pipe: tuple[int, int] | None = None
+    A handler runs on the main thread between any two steps of its code, and may itself be interrupted by another. It
+    therefore takes no lock: words to the thread go through a ``SimpleQueue``, whose ``put`` may be entered twice.
+    """
+
+    def __init__(self, deliver: Callable[[], object]) -> None:
+        """Nothing is installed before ``install``.
+
+        Args:
+            deliver: Called on a thread of ours when the application takes its time to end: delivers what is there.
+        """
+        self._deliver = deliver
+        self._below: dict[int, Any] = {}  # by signal: the handler that was there before ours
+        self._above: dict[int, Any] = {}  # by signal: one that was put over ours, while ours waits on top of it
+        self._words: SimpleQueue[int] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._first_ns: int | None = None
-        self._ending = False
+        self._patience = Patience()
+        self._shutting_down = self._process_ends = False
+        self._owed: int | None = None
+        self._raised_ns: int | None = None
 
     def install(self) -> None:
-        """Put the handlers in place; from another thread than the main one this is not possible, and is told."""
+        """Put the handlers in place; where that is not possible it is told."""
         if threading.current_thread() is not threading.main_thread():
             logger.warning("otel_perf: handle_sigterm needs instrument() on the main thread; signals are left alone")
             return
-        for number in SIGNALS:
-            previous = signal.getsignal(number)
-            if previous is signal.SIG_IGN or previous is None:
-                continue
-            self._previous[number] = previous
-            signal.signal(number, self._handle)
-        self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+        self._start_thread()
+        try:
+            for number in SIGNALS:
+                below = signal.getsignal(number)
+                if below is not signal.SIG_IGN and below is not None:
+                    self._below[number] = _without_ours(below, number)
+                    signal.signal(number, self._handle)
+        except ValueError:
+            logger.warning("otel_perf: signals cannot be handled in a subinterpreter; they are left alone")
+            self._stop_thread()
+
+    def begin_shutdown(self, *, process_ends: bool) -> None:
+        """From here to ``uninstall`` a signal waits, for a shutdown on the main thread must not be left half done.
+
+        At the end of the process it asks for what happens anyway.
+        """
+        self._shutting_down = threading.current_thread() is threading.main_thread()
+        self._process_ends = process_ends
+
+    def uninstall(self) -> None:
+        """Give the signals back, unless somebody has put a handler of his own over ours.
+
+        A signal that came meanwhile is obeyed now: by the application's handler, or by ``SystemExit`` from here.
+        """
+        self._stop_thread()
+        self._shutting_down = False
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, below in self._below.items():
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, self._above.pop(number, below))
+        owed, self._owed = self._owed, None
+        if owed is None:
+            return
+        if callable(signal.getsignal(owed)):
+            signal.raise_signal(owed)
+        elif not self._process_ends:
+            raise SystemExit(128 + owed)
+
+    def after_fork_in_child(self) -> None:
+        """A thread of the child's own."""
+        if self._thread is None:
+            return
+        self._words = SimpleQueue()
+        self._patience = Patience()
+        self._owed = self._raised_ns = None
+        self._shutting_down = self._process_ends = False
         self._start_thread()
 
     def _start_thread(self) -> None:
-        self._thread = threading.Thread(target=self._send_again, name="otel_perf-signals", daemon=True)
+        self._thread = background_thread(self._send_again, "otel_perf-signals")
         self._thread.start()
 
-    def uninstall(self) -> None:
-        """Give the signals back, unless somebody has put a handler of his own over ours."""
-        pipe, self._pipe = self._pipe, None
-        if threading.current_thread() is threading.main_thread():
-            for number, previous in self._previous.items():
-                if signal.getsignal(number) == self._handle:
-                    signal.signal(number, previous)
-        if pipe is None:
-            return
-        os.write(pipe[1], b"\0")
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(1.0)
-        for end in pipe:
-            os.close(end)
+    def _stop_thread(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            self._words.put(STOP)
+            thread.join(1.0)
 
-    def after_fork_in_child(self) -> None:
-        """A pipe and a thread of the child's own."""
-        if self._pipe is None:
-            return
-        for end in self._pipe:
-            os.close(end)
-        self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
-        self._first_ns = None
-        self._start_thread()
+    # -- on the main thread ----------------------------------------------------------------------------------------
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        now = clock.monotonic_ns()
-        if self._first_ns is None:
-            self._first_ns = now
-        if is_ours(frame) and now - self._first_ns < GIVE_WAY_NS and self._pipe is not None:
-            os.write(self._pipe[1], bytes((number,)))
-            return
-        self._first_ns = None
-        previous = self._previous.get(number)
-        if callable(previous):
-            previous(number, frame)
-        elif not self._ending:
-            self._ending = True
+        below = self._below.get(number)
+        if callable(below) and str(getattr(below, "__module__", "")).startswith(LOOPS):
+            below(number, frame)
+        elif self._shutting_down and frame_of_ours(frame) is not None:
+            self._owed = number
+        elif self._thread is not None and self._patience.puts_off(frame):
+            self._stay_on_top(number)
+            self._words.put(number)
+        else:
+            self._obey(number, frame)
+
+    def _stay_on_top(self, number: int) -> None:
+        """A handler that was put over ours, and has called ours, shall not be called again for the same signal."""
+        top = signal.getsignal(number)
+        if top != self._handle:
+            self._above[number] = top
+            signal.signal(number, self._handle)
+
+    def _obey(self, number: int, frame: FrameType | None) -> None:
+        self._patience = Patience()
+        if number in self._above:
+            signal.signal(number, self._above.pop(number))
+        below = self._below.get(number)
+        if callable(below):
+            below(number, frame)
+        elif not self._same_again():
+            self._words.put(RAISED)
             raise SystemExit(128 + number)
 
+    def _same_again(self) -> bool:
+        """Supervisors send a signal to the process and to its group: its clean-up is not to be interrupted by that."""
+        now = clock.monotonic_ns()
+        if self._raised_ns is not None and now - self._raised_ns < LATE_SECONDS * 1e9:
+            return True
+        self._raised_ns = now
+        return False
+
+    # -- on the thread of its own ----------------------------------------------------------------------------------
+
     def _send_again(self) -> None:
-        pipe = self._pipe
-        while pipe is not None:
-            select.select([pipe[0]], [], [])
-            number = os.read(pipe[0], 1)[0]
-            if number == 0:
+        words = self._words
+        wait_seconds: float | None = None
+        while True:
+            try:
+                word = words.get(timeout=wait_seconds)
+            except Empty:
+                wait_seconds = None
+                guard.call("signals", self._deliver)
+                continue
+            if word == STOP:
                 return
+            if word == RAISED:
+                wait_seconds = LATE_SECONDS
+                continue
             time.sleep(AGAIN_SECONDS)
-            signal.pthread_kill(threading.main_thread().ident or 0, number)
+            _send_to_main_thread(word)
+
+
+def _send_to_main_thread(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
+
+
+def _without_ours(handler: Any, number: int) -> Any:
+    """The handler below those of ours that an earlier pipeline could not take away (it ended on another thread)."""
+    while isinstance(owner := getattr(handler, "__self__", None), Termination):
+        handler = owner._below.get(number, signal.SIG_DFL)  # noqa: SLF001 - of the same class
+    return handler
