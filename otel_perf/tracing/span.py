@@ -95,8 +95,7 @@ class ToolSpan(ToolCall):
 
     def get_span_context(self) -> SpanContext:
         """The identifiers; made on first use, the same ever after."""
-        context = self.context
-        return self._make_context() if context is None else cast("SpanContext", context)
+        return self.context or self._make_context()  # type: ignore[return-value] # cast() would be a call
 
     def _make_context(self) -> SpanContext:
         """Make the identifiers of this call and of the calls around it, outermost first (no recursion)."""
@@ -106,11 +105,11 @@ class ToolSpan(ToolCall):
             while type(span) is ToolSpan and span.context is None:
                 pending.append(span)
                 span = span.parent
-            parent = None if span is None else span.get_span_context()
-            for call in reversed(pending):
-                parent = _child_context(cast("SpanContext | None", parent), sampled=call.scope.sampled)
-                call.context = parent
-            return cast("SpanContext", self.context)
+            context: Any = None if span is None else span.get_span_context()
+            while pending:
+                call = pending.pop()
+                context = call.context = _child_context(context, sampled=call.scope.sampled)
+            return context  # type: ignore[no-any-return]
 
     # -- recording ---------------------------------------------------------------------------------------------
 
@@ -132,7 +131,17 @@ class ToolSpan(ToolCall):
         if self.end_ns is not None or not self.scope.sampled:
             return
         details = self.details or self._open()
-        if type(key) is str and len(key) <= SHORT_TEXT and _is_plain(value):
+        kind = type(value)
+        if (
+            type(key) is str
+            and len(key) <= SHORT_TEXT
+            # Most values need no cleaning. In line, since a function for it would cost a third of the whole.
+            and (
+                len(value) <= origin.short_text  # type: ignore[arg-type]
+                if kind is str
+                else (kind is int and -INT64_MAX <= value <= INT64_MAX) or kind is bool or kind is float  # type: ignore[operator]
+            )
+        ):
             attributes = details.attributes
             if len(attributes) < origin.attribute_count_limit or key in attributes:
                 attributes[key] = value  # type: ignore[assignment]
@@ -317,7 +326,9 @@ trace.Span.register(ToolSpan)
 def _child_context(parent: SpanContext | None, *, sampled: bool) -> SpanContext:
     """Identifiers of a span below ``parent``, or of a new trace."""
     if parent is None or not parent.is_valid:
-        return SpanContext(origin.random_bits(128) or 1, origin.random_bits(64) or 1, _LOCAL, _FLAGS[sampled, True])
+        return SpanContext(
+            origin.random_bits(128) or 1, origin.random_bits(64) or 1, _LOCAL, _SAMPLED_RANDOM if sampled else _RANDOM
+        )
     random = bool(parent.trace_flags & TraceFlags.RANDOM_TRACE_ID)
     state: TraceState = parent.trace_state
     return SpanContext(parent.trace_id, origin.random_bits(64) or 1, _LOCAL, _FLAGS[sampled, random], state)
@@ -327,14 +338,6 @@ def clean_name(name: object) -> str:
     """A span, event or status text that can be encoded, whatever was passed."""
     cleaned = clean_value(name, origin.attribute_length_limit)
     return cleaned if isinstance(cleaned, str) else repr(cleaned)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a value is stored as it is: most are, and need no cleaning."""
-    kind = type(value)
-    if kind is str:
-        return len(value) <= origin.short_text  # type: ignore[arg-type]
-    return kind is bool or kind is float or (kind is int and -INT64_MAX <= value <= INT64_MAX)  # type: ignore[operator]
 
 
 def _add_weight(details: SpanDetails, size: int) -> None:

@@ -125,7 +125,7 @@ def _trace_function(  # noqa: PLR0915 - in line on purpose, see the module
     function: Callable[..., Any], described: Tool, policy: CapturePolicy
 ) -> Callable[..., Any]:
     """The plain wrapper. Names are bound once: a global look-up each would cost what the whole end of a call costs."""
-    new, span_class, context_class = ToolSpan.__new__, ToolSpan, Context
+    span_class, context_class = ToolSpan, Context
     call_key, span_key = CALL_KEY, SPAN_KEY
     started, finished = intake.started.append, intake.finished
     append = finished.append
@@ -136,7 +136,7 @@ def _trace_function(  # noqa: PLR0915 - in line on purpose, see the module
         if not state.deferred or captured:
             return _run_through_lifecycle(function, described, policy, args, kwargs)
         current = get_current()
-        call = new(span_class)
+        call = span_class()
         call.tool = described
         call.parent = parent = current.get(span_key)  # type: ignore[assignment]
         call.caller = caller = current.get(call_key)  # type: ignore[assignment]
