@@ -1,9 +1,10 @@
 """What holds for every test: a clean environment, no leftover thread of ours, no network but the loopback."""
 
+import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,26 @@ def foreign_python() -> Path:
     if not python.exists():
         skip_or_fail("there is no .venv-foreign; run: python3 .ci/setup.py foreign")
     return python
+
+
+@pytest.fixture(scope="session")
+def servers_python() -> Path:
+    """The Python of the environment with servers that fork (``.ci/setup.py servers``)."""
+    python = REPOSITORY / ".venv-servers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        skip_or_fail("there is no .venv-servers; run: python3 .ci/setup.py servers")
+    return python
+
+
+@pytest.fixture
+def record_figure(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Writes what a test measured to ``reports/figures.jsonl``: number in the catalogue, test, figures by name."""
+
+    def record(number: str, **figures: object) -> None:
+        line = json.dumps({"number": number, "test": request.node.nodeid, "figures": figures})
+        reports = REPOSITORY / "reports"
+        reports.mkdir(exist_ok=True)
+        with (reports / "figures.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    return record
