@@ -150,6 +150,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OTEL_PERF_SET_GLOBAL", "set_global", "make the providers the global ones"),
     Variable("OTEL_PERF_HANDLE_SIGTERM", "handle_sigterm", "flush on SIGTERM"),
     Variable("OTEL_PERF_CAPTURE", "capture", "arguments and results on spans"),
+    Variable("OTEL_PERF_REDACT_KEYS", "redact_keys", "more names of secrets, with commas"),
+    Variable("OTEL_PERF_REDACT_EMAILS", "redact_emails", "take e-mail addresses out of what is captured"),
     Variable("OTEL_PERF_TAIL_SAMPLING", "tail_sampling", "decide when a trace has ended"),
     Variable("OTEL_PERF_TAIL_SLOW_SECONDS", "tail_slow_seconds", "a trace this long is kept"),
     Variable("OTEL_PERF_TAIL_RATIO", "tail_ratio", "share of the other traces to keep"),

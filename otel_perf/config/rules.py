@@ -161,7 +161,17 @@ def _token(value: object) -> Headers:
     return Headers(token=text.strip())
 
 
-def _hosts(value: object) -> object:
+def _keys(value: object) -> object:
+    """Names of secrets. One without a letter or digit would be found in every name, or in none."""
+    listed = _listed(value)
+    if not isinstance(listed, list | tuple | set | frozenset):
+        return listed
+    if not all(isinstance(item, str) and KEY.search(item) for item in listed):
+        raise Refused(f"must be {PHRASES['redact_keys']}")
+    return tuple(dict.fromkeys(item.strip() for item in listed))
+
+
+def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -177,6 +187,9 @@ def _path(value: object) -> object:
 TOKEN = re.compile(r"[!-~]{16,512}")
 """Long enough not to be guessed."""
 
+KEY = re.compile(r"[A-Za-z0-9].*[A-Za-z0-9]")
+"""A single letter would take a hundred ordinary names for secrets."""
+
 SETTINGS = Settings()
 
 SHAPES: dict[str, Callable[[object], object]] = {
@@ -187,7 +200,8 @@ SHAPES: dict[str, Callable[[object], object]] = {
     "metrics_exporters": _exporters,
     "prometheus": _page,
     "prometheus_token": _token,
-    "prometheus_allowed_hosts": _hosts,
+    "prometheus_allowed_hosts": _listed,
+    "redact_keys": _keys,
     "certificate": _path,
     "client_key": _path,
     "client_certificate": _path,
@@ -209,6 +223,7 @@ PHRASES = {
     "prometheus": 'a port or "host:port"',
     "prometheus_token": "a text of 16 or more printable characters without spaces",
     "prometheus_allowed_hosts": "a list of host names",
+    "redact_keys": "a list of names, each of two or more letters or digits (ASCII)",
     "traces_exporters": _choices("traces_exporters"),
     "metrics_exporters": _choices("metrics_exporters"),
 }

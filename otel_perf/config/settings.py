@@ -107,6 +107,12 @@ class Settings(OtlpSettings, frozen=True, kw_only=True):
     """Arguments and results on spans: nothing, types and sizes, 200 characters, everything; the last two redacted.
     Default: the GenAI conventions, which make content opt-in."""
 
+    redact_keys: tuple[Annotated[str, Meta(min_length=2, max_length=128)], ...] = ()
+    """More names whose values are secrets, for capture: found anywhere in a name, case and separators aside."""
+
+    redact_emails: bool = False
+    """Take e-mail addresses out of what is captured, too. Default ours: tools work with them."""
+
     sampler: Literal[
         "always_on",
         "always_off",

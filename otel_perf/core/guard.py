@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from otel_perf.core import clock
 
-__all__ = ["Guard", "guard", "logger"]
+__all__ = ["Guard", "Withheld", "guard", "logger"]
 
 logger = logging.getLogger("otel_perf")
 
@@ -20,6 +20,14 @@ R = TypeVar("R")
 
 REPEAT_AFTER_NS = 60 * 1_000_000_000
 """A stage that keeps failing is told again at most once a minute; every failure is counted."""
+
+
+CONTENT_STAGES = ("capture", "redaction")
+"""Stages that handle what tools were given: the text of an error may repeat it."""
+
+
+class Withheld(Exception):  # noqa: N818 - it reads as what happened to the text
+    """Stands in the log for an error whose own text may hold content; its own text is the error's class."""
 
 
 class Guard:
@@ -40,7 +48,10 @@ class Guard:
             return
         self._told_at_ns[kind] = now
         if told_at is None:
-            logger.error("otel_perf: internal error in %s; the application is not affected", stage, exc_info=error)
+            shown = error
+            if stage.partition(".")[0] in CONTENT_STAGES:
+                shown = Withheld(type(error).__qualname__).with_traceback(error.__traceback__)
+            logger.error("otel_perf: internal error in %s; the application is not affected", stage, exc_info=shown)
         else:
             logger.error("otel_perf: internal error in %s again (%d so far)", stage, self.counts[stage])
 

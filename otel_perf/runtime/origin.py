@@ -23,10 +23,12 @@ from otel_perf.tracing import threads
 from otel_perf.tracing.capture import capture_setting
 from otel_perf.tracing.foreign_calls import foreign_calls, nearest_foreign_call
 from otel_perf.tracing.lifecycle import calls_of_others, follow_parent, no_call, sampling
+from otel_perf.tracing.redaction import Redactor
+from otel_perf.tracing.redaction_rules import EMAIL, RULES
 from otel_perf.tracing.sampling import make_decider
 from otel_perf.tracing.span import SHORT_TEXT, origin
 
-__all__ = ["SCOPE", "apply", "make_limits", "make_resource", "make_sampler", "tracer_of", "withdraw"]
+__all__ = ["SCOPE", "apply", "make_limits", "make_redactor", "make_resource", "make_sampler", "tracer_of", "withdraw"]
 
 SCOPE: Final = InstrumentationScope("otel_perf", __version__)
 """Scope of every span and metric of ours."""
@@ -69,6 +71,12 @@ def make_limits(settings: Settings) -> SpanLimits:
     )
 
 
+def make_redactor(settings: Settings) -> Redactor:
+    """Our rules, the names and kinds that were asked for, and the application's own hook over them."""
+    rules = (*RULES, EMAIL) if settings.redact_emails else RULES
+    return Redactor(settings.redact_keys, rules, capture_setting.hook)
+
+
 def apply(settings: Settings, resource: Resource) -> None:
     """Put limits, capture and sampling in place for the calls to come."""
     origin.resource = resource
@@ -79,6 +87,7 @@ def apply(settings: Settings, resource: Resource) -> None:
     origin.event_count_limit = settings.event_count_limit
     origin.link_count_limit = settings.link_count_limit
     capture_setting.level = settings.capture
+    capture_setting.redactor = make_redactor(settings)
     ratio = 1.0 if settings.sampling_ratio is None else settings.sampling_ratio
     sampling.decide, always = make_decider(settings.sampler, ratio)
     intake.root_scope = FULLY_SAMPLED if always else None
@@ -89,7 +98,7 @@ def apply(settings: Settings, resource: Resource) -> None:
 
 def withdraw() -> None:
     """Back to the state before ``instrument()``."""
-    capture_setting.level = "off"
+    capture_setting.reset()
     sampling.decide = follow_parent
     intake.root_scope = FULLY_SAMPLED
     calls_of_others.nearest = no_call

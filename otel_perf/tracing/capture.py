@@ -48,9 +48,10 @@ class CaptureSetting:
     Attributes:
         level: ``off`` until somebody asks for more.
         redactor: Takes the secrets out of what is captured.
+        hook: The application's own redaction, over our rules; kept for a redactor that is made anew.
     """
 
-    __slots__ = ("level", "redactor")
+    __slots__ = ("hook", "level", "redactor")
 
     def __init__(self) -> None:
         self.reset()
@@ -58,6 +59,7 @@ class CaptureSetting:
     def reset(self) -> None:
         """Capture nothing, redact by the default rules."""
         self.level: CaptureLevel = "off"
+        self.hook: Callable[[str], str] | None = None
         self.redactor = Redactor()
 
 
