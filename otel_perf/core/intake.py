@@ -13,12 +13,16 @@ from typing import Any, Final, Protocol, TypeAlias
 from otel_perf.core import clock
 from otel_perf.core.records import Identity, Scope, Tool, ToolCall
 
-__all__ = ["Begun", "Intake", "Lifecycle", "intake"]
+__all__ = ["Begun", "ForeignEnd", "Intake", "Lifecycle", "intake"]
 
 FULLY_SAMPLED: Final = Scope(sampled=True)
 
 Begun: TypeAlias = tuple[ToolCall, Any, Any]
 """A call that has begun: its record, its OpenTelemetry span, and the OpenTelemetry context in which it is current."""
+
+
+ForeignEnd: TypeAlias = tuple[Any, ToolCall | None, int]
+"""A span of another library that has ended, the record made at its start, if any, and when it was handed over."""
 
 
 class Lifecycle(Protocol):
@@ -62,7 +66,7 @@ class Intake:
         relieve: Wakes the worker, helps it, or drops, when ``finished`` is above ``high_water``.
         root_scope: Scope of a call without a parent; ``None`` when a sampler must be asked.
         now_ns: The monotonic clock, in nanoseconds.
-        foreign: Spans of other libraries that ended, oldest first, each with the record made at its start, if any.
+        foreign: Spans of other libraries that ended, oldest first.
         lifecycle: How calls begin and end that do not take the fast path.
         max_weight: Bound in bytes of the large values that waiting calls carry.
     """
@@ -88,7 +92,7 @@ class Intake:
         """Start switched off: a decorated function just runs, and its call is counted as disabled."""
         self.finished: deque[ToolCall] = deque()
         self.started: deque[ToolCall] = deque()
-        self.foreign: deque[tuple[Any, ToolCall | None]] = deque()
+        self.foreign: deque[ForeignEnd] = deque()
         self.now_ns: Callable[[], int] = clock.monotonic_ns
         self._disabled = itertools.count()
         self._weight = 0

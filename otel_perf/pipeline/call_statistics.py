@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from otel_perf.core.records import ToolCall
@@ -11,22 +12,25 @@ from otel_perf.statistics.critical_path import TraceNode
 from otel_perf.statistics.intervals import ChildTime
 from otel_perf.statistics.tool_stats import ToolTable
 from otel_perf.statistics.tool_summary import ToolSummary
-from otel_perf.statistics.trace_sample import SampledTrace, SlowestTraces
+from otel_perf.statistics.trace_sample import MAX_NODES, SampledTrace, SlowestTraces
 
 __all__ = ["CallStatistics", "StatisticsSnapshot"]
 
 MAX_FAMILIES: Final = 20_000
 """Callers with ended children kept at a time. Beyond, the oldest is given up: its self time then includes theirs."""
 MAX_HELD: Final = 100_000
-"""Records held at a time for traces that have not ended: about 25 MB at worst."""
+"""Records held at a time for traces that have not ended: about 25 MB at worst. One trace holds a tenth of these at
+most, as many as are kept of a slow one, so that a root that runs for days leaves room for the others."""
+MAX_STARTS: Final = 100_000
+"""Starts that wait for the end of an earlier call. Beyond, the older count at once; a peak may then be too high."""
 
 
 class _Family:
-    """What is known of a running caller from its ended children."""
+    """Strictly private: what is known of a running caller from its ended children."""
 
     __slots__ = ("caller", "children", "node", "trace")
 
-    def __init__(self, caller: ToolCall, node: CallNode, trace: "_OpenTrace") -> None:
+    def __init__(self, caller: ToolCall, node: CallNode, trace: "_OpenTrace | None") -> None:
         self.caller = caller
         self.children = ChildTime()
         self.node = node
@@ -34,12 +38,13 @@ class _Family:
 
 
 class _OpenTrace:
-    """The ended calls of a trace whose root is running."""
+    """Strictly private: the ended calls of a trace whose root is running."""
 
-    __slots__ = ("calls", "left_out")
+    __slots__ = ("calls", "given_up", "left_out")
 
     def __init__(self) -> None:
         self.calls: list[ToolCall] = []
+        self.given_up = False
         self.left_out = 0
 
 
@@ -49,8 +54,8 @@ class StatisticsSnapshot:
 
     Attributes:
         tools: One summary per tool, agent and model.
-        graph: Edges from callers to callees; a live object, read it under the worker's lock.
-        tree: Aggregated call tree by path; live as well.
+        graph: Edges from callers to callees.
+        tree: Aggregated call tree by path.
         slowest: The slowest traces, slowest first.
     """
 
@@ -82,6 +87,8 @@ class CallStatistics:
     def on_starts(self, calls: Sequence[ToolCall]) -> None:
         """Calls that began. They are in flight from their start time on, so they wait for the ends before it."""
         self._starts.extend(calls)
+        if len(self._starts) > MAX_STARTS:
+            self._apply_starts(next(islice(self._starts, MAX_STARTS // 2, None)).start_ns)
 
     def on_overflow(self, call: ToolCall) -> None:
         """A call whose record was dropped: it is not in flight any more."""
@@ -119,12 +126,14 @@ class CallStatistics:
             self._end_trace(call, duration_ns, family)
         else:
             caller_name = caller.tool.name
-            home = self._family_of(caller)
-            home.children.add(start_ns, end_ns)
-            node = self.tree.child(home.node, name) if family is None else family.node
-            self._hold(call, home.trace)
-            if caller.end_ns is not None and caller.end_ns < end_ns:
-                self._families.pop(id(caller), None)
+            home = self._family_of(caller, end_ns)
+            if home is not None:
+                home.children.add(start_ns, end_ns)
+                self._hold(call, home.trace)
+            if family is not None:
+                node = family.node
+            else:
+                node = self.tree.child(self._place_of(caller) if home is None else home.node, name)
         outcome, error_type = ("ok", None) if failure is None else (failure.outcome, failure.error_type)
         statistics = self.tools.get(name, call.tool.kind)
         statistics.record(duration_ns, self_ns, outcome, error_type, end_ns)
@@ -133,49 +142,78 @@ class CallStatistics:
         self.graph.record(caller_name, name, duration_ns, self_ns, outcome)
         node.record(duration_ns, self_ns, outcome)
 
-    def _family_of(self, caller: ToolCall) -> _Family:
-        """The family of a running caller; made with those of its own callers, outermost first."""
+    def _family_of(self, caller: ToolCall, end_ns: int) -> _Family | None:
+        """The family of a caller, made with those of its own callers, outermost first.
+
+        ``None`` for a caller that was over before ``end_ns``, the end of a call below it, and is not known any more:
+        it was recorded, and nothing would ever take a new family of it away.
+        """
         family = self._families.get(id(caller))
-        if family is not None:
+        if family is not None or _was_over(caller, end_ns):
             return family
         line = [caller]
-        while line[-1].caller is not None and id(line[-1].caller) not in self._families:
-            line.append(line[-1].caller)
-        outermost = line[-1].caller
-        family = None if outermost is None else self._families[id(outermost)]
+        above = caller.caller
+        while above is not None and id(above) not in self._families and not _was_over(above, end_ns):
+            line.append(above)
+            above = above.caller
+        family = None if above is None else self._families.get(id(above))
+        node = self._place_of(above) if family is None else family.node
+        trace = family.trace if family is not None else _OpenTrace() if above is None else None
         for member in reversed(line):
-            parent_node = None if family is None else family.node
-            trace = _OpenTrace() if family is None else family.trace
-            family = _Family(member, self.tree.child(parent_node, member.tool.name), trace)
-            self._families[id(member)] = family
+            node = self.tree.child(node, member.tool.name)
+            family = self._families[id(member)] = _Family(member, node, trace)
+        self._give_up_oldest()
+        return family
+
+    def _place_of(self, call: ToolCall | None) -> CallNode | None:
+        """Where a call stands in the tree, found by the names of its callers."""
+        names = []
+        while call is not None:
+            names.append(call.tool.name)
+            call = call.caller
+        node = None
+        for name in reversed(names):
+            node = self.tree.child(node, name)
+        return node
+
+    def _give_up_oldest(self) -> None:
         while len(self._families) > MAX_FAMILIES:
             given_up = self._families.pop(next(iter(self._families)))
-            if given_up.caller.caller is None:
+            if given_up.caller.caller is None and given_up.trace is not None:
                 self._held -= len(given_up.trace.calls)
-        return family  # type: ignore[return-value]
+                given_up.trace.calls.clear()
+                given_up.trace.given_up = True
 
-    def _hold(self, call: ToolCall, trace: _OpenTrace) -> None:
-        if self._held < MAX_HELD:
+    def _hold(self, call: ToolCall, trace: _OpenTrace | None) -> None:
+        if trace is None or trace.given_up:
+            return
+        if self._held < MAX_HELD and len(trace.calls) < MAX_NODES:
             trace.calls.append(call)
             self._held += 1
         else:
             trace.left_out += 1
 
     def _end_trace(self, root: ToolCall, duration_ns: int, family: _Family | None) -> None:
-        calls = [] if family is None else family.trace.calls
+        trace = None if family is None else family.trace
+        calls = [] if trace is None else trace.calls
         self._held -= len(calls)
         if self.slowest_traces.would_keep(duration_ns):
             nodes = [_node(call) for call in calls]
-            self.slowest_traces.offer(_node(root), nodes, 0 if family is None else family.trace.left_out)
+            self.slowest_traces.offer(_node(root), nodes, 0 if trace is None else trace.left_out)
 
     def snapshot(self, now_ns: int) -> StatisticsSnapshot:
-        """Everything at one moment, calls in flight included."""
+        """Everything at one moment, calls in flight included; later calls do not change it."""
         self._apply_starts(now_ns)
-        return StatisticsSnapshot(self.tools.summaries(now_ns), self.graph, self.tree, self.slowest_traces.traces())
+        tools, slowest = self.tools.summaries(now_ns), self.slowest_traces.traces()
+        return StatisticsSnapshot(tools, self.graph.copy(), self.tree.copy(), slowest)
 
     def self_seconds(self) -> dict[str, float]:
         """Self time of each tool in seconds."""
         return {entry.name: entry.self_total_ns / 1e9 for entry in self.tools if entry.kind == "tool"}
+
+
+def _was_over(call: ToolCall, now_ns: int) -> bool:
+    return call.end_ns is not None and call.end_ns < now_ns
 
 
 def _node(call: ToolCall) -> TraceNode:

@@ -1,7 +1,7 @@
 """Calls that have begun and not ended: a hung tool is the classic failure of an agent."""
 
-from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from otel_perf.core.guard import logger
@@ -12,6 +12,8 @@ __all__ = ["OpenCall", "OpenCalls"]
 
 MAX_OPEN: Final = 20_000
 """Calls kept under watch. Beyond these the oldest is given up and counted, so that memory stays bounded."""
+SLACK: Final = 16
+"""The bound may be exceeded by this part of itself before calls are given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,11 @@ class OpenCalls:
     """Keeps the calls that began and did not end. All methods run under the worker's lock."""
 
     def __init__(self, intake: Intake, *, max_open: int = MAX_OPEN, warn_after_seconds: float | None = None) -> None:
-        """Watch the calls that ``intake`` says have started; ``warn_after_seconds`` tells a long one once."""
+        """Watch the calls that ``intake`` says have started; ``warn_after_seconds`` tells a long one once.
+
+        Attributes:
+            given_up: Running calls that are not under watch any more.
+        """
         self._intake = intake
         self._max_open = max_open
         self._warn_after_ns = None if warn_after_seconds is None else int(warn_after_seconds * 1e9)
@@ -43,12 +49,17 @@ class OpenCalls:
         for call in taken:
             if call.end_ns is None:
                 watched[id(call)] = call
-        while len(watched) > self._max_open:
+        # A look at all of them costs a millisecond: it has to pay for more than a few calls.
+        if len(watched) > self._max_open + self._max_open // SLACK:
             self.refresh()
-            if len(watched) > self._max_open:
-                watched.pop(next(iter(watched)))
-                self.given_up += 1
+            self._give_up(len(watched) - self._max_open)
         return taken
+
+    def _give_up(self, surplus: int) -> None:
+        for key in list(islice(self._open, max(0, surplus))):
+            del self._open[key]
+            self._warned.discard(key)
+            self.given_up += 1
 
     def refresh(self) -> None:
         """Let go of the calls that have ended."""
@@ -61,10 +72,6 @@ class OpenCalls:
         """The calls that are running, oldest first."""
         self.refresh()
         return [_describe(call, now_ns) for call in sorted(self._open.values(), key=_start)]
-
-    def in_flight(self) -> Counter[str]:
-        """Running calls per tool."""
-        return Counter(call.tool.name for call in self._open.values() if call.tool.kind == "tool")
 
     def warn(self, now_ns: int) -> None:
         """Tell each call once that has been running for longer than the limit."""

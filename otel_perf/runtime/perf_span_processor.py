@@ -29,7 +29,7 @@ class ForeignSpanReader(SpanProcessor):
         scope = span.instrumentation_scope
         if scope is not None and scope.name == SCOPE_NAME:
             return
-        intake.foreign.append((span, begun))
+        intake.foreign.append((span, begun, intake.now_ns()))
         if len(intake.foreign) > intake.high_water:
             intake.relieve()
 
