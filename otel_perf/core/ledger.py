@@ -2,7 +2,9 @@
 
 ``calls = span_recorded + sampled_out + disabled``, and for each destination
 ``accepted = exported + rejected + dropped + tail_sampled + queued + in_flight + spooled + uncertain``,
-where ``accepted`` are the recorded spans of calls plus the spans of other libraries, per signal.
+where ``accepted`` are the recorded spans of calls plus the spans of other libraries, per signal, plus ``adopted``:
+what earlier processes had left on disk for the same destination. Those counted it as ``spooled`` at their end (or as
+``uncertain``, when it was under way just then), so that over all processes each item is delivered from one account.
 Every move is made under the account's lock, and ``queued`` is counted on its own, never derived,
 so the equation can fail and a test can see it.
 """
@@ -29,6 +31,7 @@ REASONS: Final = (
     "fork_child",
     "disk_full",
     "spool_evicted",
+    "spool_damaged",
     "exporter_error",
 )
 """Every reason that a span can be dropped or rejected for."""
@@ -54,7 +57,10 @@ class CallBalance:
 
 @dataclass(frozen=True, slots=True)
 class DestinationBalance:
-    """One destination and signal in one snapshot; all fields count items (spans or metric points)."""
+    """One destination and signal in one snapshot; all fields count items (spans or metric points).
+
+    ``adopted`` is a part of ``accepted``: ``accepted - adopted`` is what this process has recorded.
+    """
 
     destination: str
     signal: str
@@ -67,6 +73,7 @@ class DestinationBalance:
     uncertain: int
     rejected: Mapping[str, int] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
+    adopted: int = 0
 
     @property
     def lost(self) -> int:
@@ -95,7 +102,7 @@ class DestinationAccount:
         self._clear()
 
     def _clear(self) -> None:
-        self._accepted = self._exported = self._tail_sampled = self._uncertain = 0
+        self._accepted = self._exported = self._tail_sampled = self._uncertain = self._adopted = 0
         self._waiting: dict[State, int] = {"queued": 0, "in_flight": 0, "spooled": 0}
         self._rejected: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
@@ -105,6 +112,13 @@ class DestinationAccount:
         with self._lock:
             self._accepted += items
             self._waiting["queued"] += items
+
+    def adopt(self, items: int) -> None:
+        """Items enter that an earlier process left on disk."""
+        with self._lock:
+            self._accepted += items
+            self._adopted += items
+            self._waiting["spooled"] += items
 
     def hand_back(self, items: int) -> None:
         """Items that waited in front of the destination's queue are about to enter it, and will be accepted there."""
@@ -163,6 +177,7 @@ class DestinationAccount:
                 uncertain=self._uncertain,
                 rejected=dict(self._rejected),
                 dropped=dict(self._dropped),
+                adopted=self._adopted,
             )
 
     def forget(self) -> None:

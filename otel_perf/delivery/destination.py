@@ -11,13 +11,13 @@ from typing import Final
 from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery.carriers import WireCarrier
 from otel_perf.delivery.parcels import BodyParcel, SpanParcel
-from otel_perf.delivery.queues import ItemQueue, LatestSnapshot
+from otel_perf.delivery.queues import BodyQueue, ItemQueue, LatestSnapshot, Queue, QueueLimits
 from otel_perf.delivery.sender import Sender
 from otel_perf.delivery.sender_hooks import Hooks, SenderSettings
 from otel_perf.delivery.span_request import EncodedSpan
 from otel_perf.delivery.transport import Transport
 
-__all__ = ["MetricDestination", "SpanDestination"]
+__all__ = ["DeltaMetricDestination", "MetricDestination", "SpanDestination"]
 
 _SIZE: Final = attrgetter("size")
 
@@ -103,14 +103,19 @@ class MetricDestination:
         self, name: str, transport: Transport, settings: SenderSettings | None = None, hooks: Hooks | None = None
     ) -> None:
         """See ``SpanDestination``."""
+        settings = settings or SenderSettings()
         self.account = DestinationAccount(name, "metrics")
         self._sender: Sender[BodyParcel] = Sender(
-            LatestSnapshot(),
+            self._queue(settings.limits),
             WireCarrier(transport, "metrics"),
             self.account,
-            settings or SenderSettings(),
+            settings,
             hooks or Hooks(),
         )
+
+    @staticmethod
+    def _queue(_limits: QueueLimits) -> Queue[BodyParcel]:
+        return LatestSnapshot()
 
     def offer(self, body: bytes, points: int) -> None:
         """Take in one encoded ``ExportMetricsServiceRequest`` with ``points`` data points; it is sent at once."""
@@ -140,3 +145,15 @@ class MetricDestination:
     def after_fork_in_child(self) -> None:
         """Start empty, with an account at zero."""
         self._sender.after_fork_in_child()
+
+
+class DeltaMetricDestination(MetricDestination):
+    """Changes of metrics on their way to one destination: each is delivered, oldest first, however late.
+
+    Attributes:
+        account: What became of every metric point.
+    """
+
+    @staticmethod
+    def _queue(limits: QueueLimits) -> Queue[BodyParcel]:
+        return BodyQueue(limits)

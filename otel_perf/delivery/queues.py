@@ -1,14 +1,17 @@
-"""What waits for a sender: a bounded buffer of items, or the latest snapshot. Used under the sender's lock."""
+"""What waits for a sender: a bounded buffer of items or of requests, or the latest snapshot.
+
+Used under the sender's lock.
+"""
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from otel_perf.delivery.parcels import BodyParcel, ItemParcel, Parcel
 
-__all__ = ["Admission", "ItemQueue", "LatestSnapshot", "QueueLimits"]
+__all__ = ["Admission", "BodyQueue", "ItemQueue", "LatestSnapshot", "Queue", "QueueLimits"]
 
 T = TypeVar("T")
 G_contra = TypeVar("G_contra", contravariant=True)
@@ -39,12 +42,12 @@ class Admission:
 
     Attributes:
         withdrawn: Items that the new ones stand for as well (an older snapshot of the same cumulative metrics).
-        overflow: The oldest items, which the bound pushed out.
+        overflow: How many of the oldest the bound pushed out.
         reason: The ledger's reason for those.
     """
 
     withdrawn: int = 0
-    overflow: list[Any] = field(default_factory=list)
+    overflow: int = 0
     reason: str = ""
 
 
@@ -126,16 +129,11 @@ class ItemQueue(Generic[T]):
 
     def _overflow(self, reason: str) -> Admission:
         most = self._limits.queue_items
-        pushed_out: list[T] = []
+        before = self.items
         while self.items and (self.size_bytes > self._limits.queue_bytes or (most is not None and self.items > most)):
-            pushed_out.append(self._pop())
-        return Admission(overflow=pushed_out, reason=reason)
-
-    def _pop(self) -> T:
-        item = self._waiting.popleft()
-        self.items -= 1
-        self.size_bytes -= self._size_of(item)
-        return item
+            self.items -= 1
+            self.size_bytes -= self._size_of(self._waiting.popleft())
+        return Admission(overflow=before - self.items, reason=reason)
 
     def full(self) -> bool:
         """Whether a whole batch waits."""
@@ -169,6 +167,57 @@ class ItemQueue(Generic[T]):
     def limit_batches(self, size_bytes: int) -> None:
         """Smaller batches from now on, because larger ones were refused for their size."""
         self._batch_bytes = min(self._batch_bytes, max(size_bytes, self.SMALLEST_BATCH_BYTES))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._waiting.clear()
+        self.items = self.size_bytes = 0
+
+
+class BodyQueue:
+    """Encoded requests in the order of their coming, bounded by bytes: the changes of delta metrics all count."""
+
+    def __init__(self, limits: QueueLimits) -> None:
+        """Start empty; only the bound in bytes applies."""
+        self.items = 0
+        self.size_bytes = 0
+        self._most_bytes = limits.queue_bytes
+        self._waiting: deque[BodyParcel] = deque()
+
+    def put(self, goods: BodyParcel) -> Admission:
+        """Append a request."""
+        self._waiting.append(goods)
+        self.items += goods.items
+        self.size_bytes += len(goods.body())
+        before = self.items
+        while self.size_bytes > self._most_bytes and self._waiting:
+            self._pop()
+        return Admission(overflow=before - self.items, reason="byte_budget") if before > self.items else NOTHING_LOST
+
+    def _pop(self) -> BodyParcel:
+        parcel = self._waiting.popleft()
+        self.items -= parcel.items
+        self.size_bytes -= len(parcel.body())
+        return parcel
+
+    def full(self) -> bool:
+        """A request is sent at once."""
+        return bool(self._waiting)
+
+    def relieved(self) -> bool:
+        """Whether at most half of the bound is used."""
+        return 2 * self.size_bytes <= self._most_bytes
+
+    def take(self) -> BodyParcel:
+        """The oldest request."""
+        return self._pop()
+
+    def supersedes(self, parcel: Parcel) -> bool:  # noqa: ARG002 -- the protocol's question
+        """Never: every change counts."""
+        return False
+
+    def limit_batches(self, size_bytes: int) -> None:
+        """A request is sent as it came."""
 
     def clear(self) -> None:
         """Forget everything."""

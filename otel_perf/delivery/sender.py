@@ -2,17 +2,21 @@
 
 import contextlib
 import threading
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 from otel_perf.core import clock
 from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery import settlement
+from otel_perf.delivery.backlog import Backlog
+from otel_perf.delivery.batches import Batches
 from otel_perf.delivery.delivery_log import DeliveryLog
+from otel_perf.delivery.divisions import Divisions
 from otel_perf.delivery.parcels import Parcel
-from otel_perf.delivery.queues import Queue
-from otel_perf.delivery.sender_hooks import Carrier, ExportFailure, Hooks, SenderSettings
+from otel_perf.delivery.queues import Admission, Queue
+from otel_perf.delivery.sender_hooks import Carrier, Hooks, SenderSettings, StoredParcel
 from otel_perf.delivery.suppression import suppressed_instrumentation
 from otel_perf.delivery.transport import Delivered, Outcome, Retry, TooLarge, Uncertain
 
@@ -23,8 +27,8 @@ G = TypeVar("G")
 GRACE_SECONDS: Final = 0.2
 """How long after the deadline of a shutdown the thread gets to put its own affairs in order."""
 
-MOST_DIVISIONS: Final = 64
-"""A batch that is refused is divided at most that often: one bad item of 512 takes 9, six of them about 50."""
+LOOK_SECONDS: Final = 30.0
+"""How often an idle sender looks for what other processes have left on disk."""
 
 
 class Sender(Generic[G]):
@@ -32,7 +36,8 @@ class Sender(Generic[G]):
 
     An item leaves only by acknowledgement, by refusal, by the bound of the queue, or at the deadline of a shutdown;
     never because time has passed. Attempts are repeated with growing pauses; ``flush`` and ``shutdown`` cut a pause
-    short, unless the destination itself has asked for it.
+    short, unless the destination itself has asked for it. With a spool, what is due goes to disk while nothing gets
+    through, and the oldest does when the queue is half full; what is on disk is sent first.
     """
 
     def __init__(
@@ -47,23 +52,25 @@ class Sender(Generic[G]):
         """Start without a thread; ``start`` or the first ``offer`` makes it."""
         self.account = account
         self._queue = queue
+        self._batches = Batches(queue, account, settings.interval_seconds)
         self._carrier = carrier
         self._settings = settings
         self._hooks = hooks
         self._log = log or DeliveryLog(f"{account.destination} ({account.signal})")
+        self._backlog = Backlog(hooks.spool, account, self._log)
         self._reset()
 
     def _reset(self) -> None:
         self._changed = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._deadline_ns: int | None = None
+        self._ended = threading.Event()
         self._over = self._idle = False
         self._in_hand: Parcel | None = None
         self._pieces: list[Parcel] = []
         self._attempting = self._answer_lost = False
-        self._failures = self._divisions = 0
-        self._halving_pays = True
-        self._since_ns = 0
+        self._failures = 0
+        self._divisions = Divisions()
         # Items: offered so far, gone from here so far, gone otherwise than by acknowledgement, wanted gone by a flush.
         self._offered = self._left = self._failed = self._flush_to = 0
         self._failed_before = 0  # of those failed, what a flush has told of
@@ -91,29 +98,19 @@ class Sender(Generic[G]):
                 self.account.accept(items)
                 self.account.drop(items, "shutdown_timeout")
                 return
-            if not self._queue.items:
-                self._since_ns = clock.monotonic_ns()
-            admission = self._queue.put(goods)
-            self.account.accept(items - admission.withdrawn)
+            admission = self._batches.put(goods, items)
             self._offered += items
             self._left += admission.withdrawn
             if admission.overflow:
-                self._give_way(admission.overflow, admission.reason)
+                self._give_way(admission)
             self._start()
-            if self._idle and (self._queue.full() or self._queue.items == items):
+            if self._idle and self._batches.worth_waking_for(items):
                 self._changed.notify_all()
 
-    def _give_way(self, pushed_out: list[Any], reason: str) -> None:
-        count = len(pushed_out)
-        self._left += count
-        self._failed += count
-        overflow = self._hooks.overflow
-        if overflow is not None and guard.call("delivery.overflow", overflow, pushed_out):
-            self.account.move(count, "queued", "spooled")
-            return
-        self.account.drop(count, reason)
-        self._log.lose(count, reason)
-        self._changed.notify_all()  # the sender, not this thread, writes the line about it
+    def _give_way(self, admission: Admission) -> None:
+        self.account.drop(admission.overflow, admission.reason)
+        self._log.lose(admission.overflow, admission.reason)
+        self._leave(admission.overflow, failed=admission.overflow)  # the sender's thread writes the line about it
 
     def flush(self, deadline_ns: int) -> bool:
         """Send what waits; ``True`` when all that was offered since the last flush is acknowledged by the deadline.
@@ -141,7 +138,7 @@ class Sender(Generic[G]):
         """Take nothing more in, and send what waits until the deadline. Returns at once; ``shutdown`` waits for it."""
         with self._changed:
             if self._deadline_ns is None:
-                self._deadline_ns = deadline_ns
+                self._deadline_ns = deadline_ns - self._backlog.reserve_ns(deadline_ns)
             self._hurry()
 
     def shutdown(self, deadline_ns: int) -> bool:
@@ -160,6 +157,7 @@ class Sender(Generic[G]):
         else:
             guard.call("delivery.close", self._carrier.close)
         self._end()
+        self._ended.wait(GRACE_SECONDS)  # when the thread has begun to end: it may be writing to disk
         return self._failed == failed
 
     def after_fork_in_child(self) -> None:
@@ -168,6 +166,7 @@ class Sender(Generic[G]):
         self.account.forget()
         self._carrier.after_fork_in_child()
         self._log.forget()
+        self._backlog.after_fork_in_child()
         self._reset()
 
     def _hurry(self) -> None:
@@ -197,36 +196,35 @@ class Sender(Generic[G]):
         """Wait for the next parcel; ``None`` when the sender is closing and nothing is left."""
         while not self._over:
             self._log.tell_loss()
-            spool = self._hooks.spool
-            kept = None
-            if spool is not None and self._in_hand is None and not self._pieces:
-                kept = guard.call("delivery.spool", spool.oldest)
+            self._store(self._batches.excess)
+            stored = None if self._in_hand is not None or self._pieces else self._backlog.oldest()
             with self._changed:
                 if self._in_hand is None:
-                    self._in_hand = self._pieces.pop() if self._pieces else kept or self._taken()
+                    self._in_hand = self._pieces.pop() if self._pieces else self._begun(stored) or self._taken()
                 if self._in_hand is not None or self._deadline_ns is not None:
                     return self._in_hand
                 self._wait_for_goods()
         return None
 
+    def _begun(self, stored: StoredParcel | None) -> Parcel | None:
+        if stored is not None and not stored.part:
+            self._divisions.begin()
+        return stored
+
+    def _due(self) -> bool:
+        return self._batches.due(hurried=self._deadline_ns is not None or self._flush_to > self._left)
+
     def _taken(self) -> Parcel | None:
         """The next batch of the queue, when it is due."""
-        queue = self._queue
-        hurried = self._deadline_ns is not None or self._flush_to > self._left
-        if not queue.items or not (hurried or queue.full() or self._interval_left() <= 0):
+        if not self._due():
             return None
-        parcel = queue.take()
-        self._since_ns = clock.monotonic_ns()
-        self._divisions = MOST_DIVISIONS if self._halving_pays else 0
-        self.account.move(parcel.items, "queued", "in_flight")
-        return parcel
-
-    def _interval_left(self) -> float:
-        return self._settings.interval_seconds - (clock.monotonic_ns() - self._since_ns) / 1e9
+        self._divisions.begin()
+        return self._batches.take()
 
     def _wait_for_goods(self) -> None:
         self._idle = True
-        self._changed.wait(max(0.0, self._interval_left()) if self._queue.items else None)
+        look = LOOK_SECONDS if self._backlog.exists else None
+        self._changed.wait(self._batches.seconds_left() if self._batches.items else look)
         self._idle = False
 
     def _deliver(self, parcel: Parcel) -> None:
@@ -240,8 +238,8 @@ class Sender(Generic[G]):
             self._failures += 1
             self._answer_lost = self._answer_lost or isinstance(outcome, Uncertain)
             self._log.fail(outcome.reason, self._queue.items + parcel.items)
-            self._tell(parcel.items, outcome.reason, will_retry=True)
-            # What may have arrived is not put on disk at the end: the next process would send it a second time.
+            self._hooks.tell(self.account, parcel.items, outcome.reason, will_retry=True)
+            # What may have arrived stays in hand at the end: it is counted as uncertain then.
             kept = (isinstance(outcome, Retry) or self._deadline_ns is None) and self._keep(parcel)
             if not self._pause(outcome, urges):
                 self._end()
@@ -263,79 +261,107 @@ class Sender(Generic[G]):
     def _pause(self, outcome: Retry | Uncertain, urges: int) -> bool:
         """Wait before the next attempt; ``False`` when there is no time for one."""
         asked = outcome.after_seconds if isinstance(outcome, Retry) else None
-        pause = self._settings.backoff.pause_seconds(max(1, self._failures), asked)
-        end_ns = clock.monotonic_ns() + int(pause * 1e9)
-        with self._changed:
-            while not self._over:
-                now_ns = clock.monotonic_ns()
-                deadline_ns = self._deadline_ns
-                if deadline_ns is not None and (now_ns >= deadline_ns or (asked is not None and end_ns > deadline_ns)):
-                    return False
-                if now_ns >= end_ns:
-                    return True
-                if asked is None and self._urges != urges:
-                    self._failures = 0
-                    return True
-                self._changed.wait((min(end_ns, deadline_ns or end_ns) - now_ns) / 1e9)
+        pause = self._settings.backoff.pause(max(1, self._failures), asked)
+        while not self._over:
+            with self._changed:
+                urged = self._urges != urges
+                again = pause.is_over(clock.monotonic_ns(), self._deadline_ns, urged=urged)
+                if again is not None:
+                    self._failures = 0 if urged else self._failures
+                    return again
+                if not (self._may_store() and self._due()):
+                    self._rest(pause.seconds_left(clock.monotonic_ns(), self._deadline_ns))
+                    continue
+            self._store(self._taken)
         return False
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, but no longer than until something is due for the disk."""
+        self._idle = self._may_store()
+        if self._idle and self._batches.items:
+            seconds = min(seconds, self._batches.seconds_left())
+        self._changed.wait(seconds)
+        self._idle = False
 
     def _superseded(self, parcel: Parcel) -> bool:
         """Whether something newer makes the parcel needless; the account then forgets it."""
         with self._changed:
-            if self._over or parcel.state == "spooled" or not self._queue.supersedes(parcel):
+            if self._over or not self._batches.supersede(parcel):
                 return False
             self._in_hand = None
             self._left += parcel.items
-            self.account.move(parcel.items, "in_flight", "queued")
-            self.account.accept(-parcel.items)
             return True
+
+    def _may_store(self) -> bool:
+        """Whether a batch of the queue may go to disk: nothing older waits here, and the disk takes it."""
+        return self._in_hand is None and not self._pieces and self._backlog.accepting
+
+    def _store(self, take: Callable[[], Parcel | None]) -> None:
+        """Put on disk what ``take`` gives, as long as the disk takes it."""
+        while self._may_store():
+            with self._changed:
+                self._in_hand = parcel = None if self._over else take()
+            if parcel is None or not self._keep(parcel):
+                return
 
     def _keep(self, parcel: Parcel) -> bool:
         """Whether the spool took the parcel over, or has it already."""
-        spool = self._hooks.spool
-        if spool is None or (parcel.state == "in_flight" and not guard.call("delivery.spool", spool.keep, parcel)):
+        if parcel.state == "spooled":
+            self._backlog.postpone(parcel)
+        elif not (self._backlog.accepting and self._backlog.keep(parcel)):
             return False
         with self._changed:
             if parcel.state == "in_flight" and not self._over:
                 self.account.move(parcel.items, "in_flight", "spooled")
                 self._leave(parcel.items, failed=parcel.items)
             self._in_hand = None
+            self._answer_lost = False
         return True
 
     def _settle(self, parcel: Parcel, outcome: settlement.Final) -> None:
         end = settlement.settle(outcome, parcel.items)
-        halves = parcel.halves() if end.divisible and self._may_divide(outcome) else None
+        # Too large is divided to the end; another refusal only while that has led to something.
+        may_divide = end.divisible and (isinstance(outcome, TooLarge) or self._divisions.allow())
+        divided = may_divide and self._divide(parcel)
+        if not divided and not self._enter(parcel, end):
+            return
+        self._learn(parcel, outcome)
+        if end.rejected and not divided:
+            self._log.hint(end.reason, end.hint)
+            self._hooks.tell(self.account, end.rejected, end.reason, will_retry=False)
+
+    def _divide(self, parcel: Parcel) -> bool:
+        halves = parcel.halves()
+        if halves is None and not (parcel.state == "spooled" and self._backlog.divide(parcel)):
+            return False
+        with self._changed:
+            if not self._over:
+                self._in_hand = None
+                self._pieces += reversed(halves or ())
+        return True
+
+    def _enter(self, parcel: Parcel, end: settlement.Settlement) -> bool:
+        """Enter the end of a parcel into the account; ``False`` when ``_end`` has done so already."""
         with self._changed:
             if self._over:
-                return
+                return False
             self._in_hand = None
-            if halves is not None:
-                self._pieces += reversed(halves)
-            else:
-                self.account.export(end.exported, parcel.state)
-                if end.rejected:
-                    self.account.reject(end.rejected, end.counted_as, parcel.state)
-                    self._log.lose(end.rejected, end.counted_as)
+            self.account.export(end.exported, parcel.state)
+            if end.rejected:
+                self.account.reject(end.rejected, end.counted_as, parcel.state)
+                self._log.lose(end.rejected, end.counted_as)
+            if parcel.state == "in_flight":  # what was spooled has left before
                 self._leave(parcel.items, failed=end.rejected)
-        if parcel.state == "spooled" and self._hooks.spool is not None:
-            guard.call("delivery.spool", self._hooks.spool.remove, parcel)
-        self._learn(parcel, outcome)
-        if end.rejected and halves is None:
-            self._log.hint(end.reason, end.hint)
-            self._tell(end.rejected, end.reason, will_retry=False)
-
-    def _may_divide(self, outcome: settlement.Final) -> bool:
-        """Too large is divided to the end; another refusal only while that has led to something."""
-        if isinstance(outcome, TooLarge):
-            return True
-        self._divisions -= 1
-        self._halving_pays = False
-        return self._divisions >= 0
+        if parcel.state == "spooled":
+            self._backlog.remove(parcel, refused=not end.exported)
+        return True
 
     def _learn(self, parcel: Parcel, outcome: settlement.Final) -> None:
         if isinstance(outcome, Delivered):
             self._failures = 0
-            self._halving_pays = True
+            self._divisions.succeed()
+            if parcel.state == "in_flight":
+                self._backlog.succeed()
             self._log.succeed(relieved=self._queue.relieved())
         elif isinstance(outcome, TooLarge):
             with self._changed:
@@ -346,47 +372,29 @@ class Sender(Generic[G]):
         self._failed += failed
         self._changed.notify_all()
 
-    def _tell(self, items: int, reason: str, *, will_retry: bool) -> None:
-        callback = self._hooks.on_export_error
-        if callback is not None:
-            failure = ExportFailure(self.account.destination, self.account.signal, items, reason, will_retry)
-            guard.call("delivery.on_export_error", callback, failure)
-
     def _end(self) -> None:
         """Settle whatever is left, once: the thread does so, or the caller when the thread is stuck."""
         with self._changed:
             if self._over:
                 return
             self._over = True
-            rest = self._rest()
-            uncertain = 0
-            if rest and rest[0] is self._in_hand and self._may_have_arrived():
-                uncertain = rest.pop(0).items
-                self.account.lose_answer(uncertain)
-            self._failed += uncertain + sum(parcel.items for parcel in rest)
+            rest = self._left_over()
+            unsure = self._in_hand if self._may_have_arrived() else None
+            if unsure is not None:
+                self.account.lose_answer(unsure.items, unsure.state)
+            self._failed += sum(parcel.items for parcel in rest)
             self._changed.notify_all()
-        for parcel in rest:
-            self._put_aside(parcel)
-        self._log.end(uncertain)
+        self._backlog.end(rest, unsure)
+        self._log.end(0 if unsure is None else unsure.items)
+        self._ended.set()
 
-    def _rest(self) -> list[Parcel]:
+    def _left_over(self) -> list[Parcel]:
         """Everything that is not on disk, oldest first."""
         rest = [] if self._in_hand is None else [self._in_hand]
         rest += reversed(self._pieces)
-        while self._queue.items:
-            parcel = self._queue.take()
-            self.account.move(parcel.items, "queued", "in_flight")
-            rest.append(parcel)
+        while self._batches.items:
+            rest.append(self._batches.take())
         return [parcel for parcel in rest if parcel.state == "in_flight"]
 
     def _may_have_arrived(self) -> bool:
         return self._answer_lost or (self._attempting and self._carrier.on_wire())
-
-    def _put_aside(self, parcel: Parcel) -> None:
-        """At the end of the process a parcel goes to disk, or is lost."""
-        spool = self._hooks.spool
-        if spool is not None and guard.call("delivery.spool", spool.keep, parcel):
-            self.account.move(parcel.items, "in_flight", "spooled")
-            return
-        self.account.drop(parcel.items, "shutdown_timeout", "in_flight")
-        self._log.lose(parcel.items, "shutdown_timeout")

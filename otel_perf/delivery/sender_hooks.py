@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from otel_perf.core.guard import guard
+from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery.backoff import Backoff
 from otel_perf.delivery.parcels import Parcel
 from otel_perf.delivery.queues import QueueLimits
 from otel_perf.delivery.transport import Outcome
 
-__all__ = ["Carrier", "ExportFailure", "Hooks", "SenderSettings", "Spool"]
+__all__ = ["Carrier", "ExportFailure", "Hooks", "SenderSettings", "Spool", "StoredParcel"]
 
 
 class Carrier(Protocol):
@@ -32,19 +34,64 @@ class Carrier(Protocol):
         ...
 
 
-class Spool(Protocol):
-    """Where parcels wait on disk while a destination is away. Used on the sender's thread, never under its lock."""
+class StoredParcel(Parcel, Protocol):
+    """A parcel that waits on disk (state ``spooled``).
+
+    Attributes:
+        part: Whether it is a part of one that was divided.
+    """
+
+    part: bool
+
+
+S = TypeVar("S", bound=StoredParcel)
+
+
+class Spool(Protocol[S]):
+    """Where parcels wait on disk while a destination is away.
+
+    Used on the sender's thread, never under its lock; ``keep`` and ``close`` also by whoever ends a sender that hangs.
+    """
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it takes parcels before the sender ends; if not, only what is left at the end."""
+        ...
+
+    def attach(self, on_adopted: Callable[[int], None], on_lost: Callable[[int, str], None]) -> None:
+        """Whom to tell of items that were taken over from other processes, and of spooled items that are lost."""
+        ...
 
     def keep(self, parcel: Parcel) -> bool:
-        """Store the parcel; ``False`` when it cannot be kept."""
+        """Store the parcel; ``False`` when it cannot be kept. Storing the same one again does nothing."""
         ...
 
-    def oldest(self) -> Parcel | None:
-        """The parcel (state ``spooled``) that has waited longest; the same one until it is removed."""
+    def oldest(self) -> S | None:
+        """The parcel to try next; the same one until it is removed, postponed or divided."""
         ...
 
-    def remove(self, parcel: Parcel) -> None:
+    def postpone(self, parcel: S) -> None:
+        """An attempt failed and will be repeated."""
+        ...
+
+    def divide(self, parcel: S) -> bool:
+        """Put two halves in the place of the parcel; ``False`` when it cannot be divided."""
+        ...
+
+    def remove(self, parcel: S, *, refused: bool = False) -> None:
         """The parcel was acknowledged, or refused for good."""
+        ...
+
+    def succeed(self) -> None:
+        """A parcel that did not come from here was acknowledged."""
+        ...
+
+    def close(self) -> None:
+        """The sender has ended; what is left is for another process."""
+        ...
+
+    def after_fork_in_child(self) -> None:
+        """Start empty: what there is belongs to the parent."""
         ...
 
 
@@ -72,15 +119,18 @@ class Hooks:
     """What others may attach to a sender.
 
     Attributes:
-        overflow: Takes over what the bound of the queue pushes out (the ledger then has it as ``spooled``); ``False``
-            lets it drop. Called on the thread of ``offer``, under the lock: it must neither block nor do I/O.
         spool: Keeps parcels on disk while the destination is away.
         on_export_error: Told of every failed attempt, on the sender's thread.
     """
 
-    overflow: Callable[[list[Any]], bool] | None = None
-    spool: Spool | None = None
+    spool: Spool[Any] | None = None
     on_export_error: Callable[[ExportFailure], None] | None = None
+
+    def tell(self, account: DestinationAccount, items: int, reason: str, *, will_retry: bool) -> None:
+        """Tell ``on_export_error`` of a failure."""
+        if self.on_export_error is not None:
+            failure = ExportFailure(account.destination, account.signal, items, reason, will_retry)
+            guard.call("delivery.on_export_error", self.on_export_error, failure)
 
 
 @dataclass(frozen=True, slots=True)

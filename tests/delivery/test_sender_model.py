@@ -142,23 +142,36 @@ def test_a_shutdown_in_the_middle_of_an_outage_accounts_for_everything(
     assert set(balance.dropped) <= {"shutdown_timeout", "queue_full"}
 
 
+class StoredNumbers(Numbers):
+    state = "spooled"
+    part = False
+
+
 class ListSpool:
     """A spool in memory."""
+
+    accepting = True
 
     def __init__(self) -> None:
         self.kept: list[Numbers] = []
 
+    def attach(self, *_: object) -> None:
+        """Nothing is adopted, nothing lost."""
+
+    postpone = succeed = close = after_fork_in_child = attach
+
     def keep(self, parcel: Parcel) -> bool:
         assert isinstance(parcel, Numbers)
-        stored = Numbers(parcel.contents)
-        stored.state = "spooled"
-        self.kept.append(stored)
+        self.kept.append(StoredNumbers(parcel.contents))
         return True
 
     def oldest(self) -> Parcel | None:
         return self.kept[0] if self.kept else None
 
-    def remove(self, parcel: Parcel) -> None:
+    def divide(self, parcel: Parcel) -> bool:
+        return False
+
+    def remove(self, parcel: Parcel, *, refused: bool = False) -> None:
         assert isinstance(parcel, Numbers)
         self.kept.remove(parcel)
 
@@ -195,25 +208,6 @@ def test_what_is_left_at_the_end_goes_to_the_spool() -> None:
     balance = balanced(sending.account)
     assert (balance.spooled, balance.lost, balance.uncertain) == (40, 0, 0)
     assert sorted(item for parcel in spool.kept for item in parcel.contents) == list(range(40))
-
-
-def test_overflow_goes_where_it_is_told() -> None:
-    """A hook that takes over what the bound pushes out; the account has it as spooled."""
-    taken: list[int] = []
-
-    def overflow(items: list[int]) -> bool:
-        taken.extend(items)
-        return True
-
-    carrier = Scripted([Retry("refused", after_seconds=60)])
-    sending = sender(carrier, Hooks(overflow=overflow))
-    for number in range(100):
-        sending.offer([number], 1)
-    balance = balanced(sending.account)
-    assert balance.spooled == len(taken) >= 52
-    assert taken == sorted(taken)
-    assert not balance.dropped
-    sending.shutdown(within(0))
 
 
 def test_offers_from_many_threads_are_all_accounted_for() -> None:
