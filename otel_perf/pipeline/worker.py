@@ -94,6 +94,7 @@ class Worker:
         self._max_calls = max_calls
         self._overflow = overflow
         self.open_calls = open_calls
+        self.end_of_call: Callable[[], object] = _nothing
         self.restarts = 0
         self.cpu_ns = 0
         self._reset()
@@ -269,8 +270,13 @@ class Worker:
 
     # -- when the queue is full ------------------------------------------------------------------------------------
 
+    def ask_at_end_of_call(self) -> None:
+        """Have ``end_of_call`` called on the application thread that ends a call next, or soon. Takes no lock."""
+        self._intake.high_water = -1
+
     def relieve(self) -> None:
         """Called on an application thread that found the queue above its mark."""
+        self.end_of_call()
         if not self._wake.is_set():
             self._intake.high_water = self._max_calls
             self._wake.set()
@@ -323,6 +329,10 @@ class Worker:
             disabled=disabled,
             foreign_spans=self._foreign + foreign_waiting,
         )
+
+
+def _nothing() -> None:
+    return None
 
 
 def _give_back(lock: "threading.RLock") -> None:

@@ -69,7 +69,8 @@ class Engine:
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
         )
-        self._termination = Termination(self._deliver_now)
+        self._termination = Termination(self._deliver_now, self.worker.ask_at_end_of_call)
+        self.worker.end_of_call = self._termination.end_of_call
         self._ended = False
         self._ticker = Ticker([*self.metrics_out.jobs, *self._tail_jobs()])
 

@@ -9,7 +9,7 @@ import opentelemetry.trace
 
 from otel_perf.core import clock
 
-__all__ = ["Patience", "frame_of_ours"]
+__all__ = ["Patience", "frame_of_application", "frame_of_ours"]
 
 STANDSTILL_NS: Final = 50_000_000
 """Our code never takes that long over one step, unless it waits, or runs the application's code, and may be left."""
@@ -38,6 +38,13 @@ def frame_of_ours(frame: FrameType | None) -> FrameType | None:
             return None
         frame = frame.f_back
     return None
+
+
+def frame_of_application(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame that is not ours."""
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame
 
 
 def _works_for_its_caller(file: str) -> bool:

@@ -2,11 +2,12 @@
 
 Only on request (``handle_sigterm=True``): signals belong to the application. A handler that is there already is called
 instead of raising. Neither happens in the middle of our own code, where an exception would lose a call, leave a span
-current or a lock held: the signal is then put off, and sent again a moment later by a thread that waits for nothing
-else.
+current or a lock held: the signal is then put off to the end of the call, and where that does not come at once it is
+sent again a moment later, by a thread that waits for nothing else.
 """
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import Any, Final
 from otel_perf.core import clock
 from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard, logger
-from otel_perf.runtime.interruption import Patience, frame_of_ours
+from otel_perf.runtime.interruption import Patience, frame_of_application, frame_of_ours
 
 __all__ = ["Termination"]
 
@@ -44,13 +45,16 @@ class Termination:
     therefore takes no lock: words to the thread go through a ``SimpleQueue``, whose ``put`` may be entered twice.
     """
 
-    def __init__(self, deliver: Callable[[], object]) -> None:
+    def __init__(self, deliver: Callable[[], object], ask: Callable[[], None]) -> None:
         """Nothing is installed before ``install``.
 
         Args:
             deliver: Called on a thread of ours when the application takes its time to end: delivers what is there.
+            ask: Sees to it that ``end_of_call`` is called at the end of the present call; it takes no lock.
         """
         self._deliver = deliver
+        self._ask = ask
+        self._put_off: int | None = None
         self._below: dict[int, Any] = {}  # by signal: the handler that was there before ours
         self._above: dict[int, Any] = {}  # by signal: one that was put over ours, while ours waits on top of it
         self._words: SimpleQueue[int] = SimpleQueue()
@@ -110,7 +114,7 @@ class Termination:
             return
         self._words = SimpleQueue()
         self._patience = Patience()
-        self._owed = self._raised_ns = None
+        self._owed = self._put_off = self._raised_ns = None
         self._shutting_down = self._process_ends = False
         self._start_thread()
 
@@ -134,9 +138,17 @@ class Termination:
             self._owed = number
         elif self._thread is not None and self._patience.puts_off(frame):
             self._stay_on_top(number)
+            self._put_off = number
             self._words.put(number)
+            self._ask()
         else:
             self._obey(number, frame)
+
+    def end_of_call(self) -> None:
+        """A call has ended, and nothing of ours is to do but to return: obey what was put off. Any thread may ask."""
+        number = self._put_off
+        if number is not None and threading.get_ident() == threading.main_thread().ident and not self._shutting_down:
+            self._obey(number, frame_of_application(sys._getframe()))  # noqa: SLF001 - documented, for such uses
 
     def _stay_on_top(self, number: int) -> None:
         """A handler that was put over ours, and has called ours, shall not be called again for the same signal."""
@@ -147,6 +159,7 @@ class Termination:
 
     def _obey(self, number: int, frame: FrameType | None) -> None:
         self._patience = Patience()
+        self._put_off = None
         if number in self._above:
             signal.signal(number, self._above.pop(number))
         below = self._below.get(number)
@@ -182,7 +195,8 @@ class Termination:
                 wait_seconds = LATE_SECONDS
                 continue
             time.sleep(AGAIN_SECONDS)
-            _send_to_main_thread(word)
+            if self._put_off == word:  # not obeyed meanwhile
+                _send_to_main_thread(word)
 
 
 def _send_to_main_thread(number: int) -> None:
