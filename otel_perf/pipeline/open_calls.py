@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_perf.core.guard import logger
 from otel_perf.core.intake import Intake
-from otel_perf.core.records import ToolCall
+from otel_perf.core.records import Kind, ToolCall
 
 __all__ = ["OpenCall", "OpenCalls"]
 
@@ -18,11 +18,12 @@ SLACK: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A call that is running: its tool, its agent, and its age in seconds."""
+    """A call that is running: its tool (or agent), the agent it runs under, its age in seconds, and its kind."""
 
     tool: str
     agent: str | None
     age_seconds: float
+    kind: Kind = "tool"
 
 
 class OpenCalls:
@@ -102,4 +103,5 @@ def _describe(call: ToolCall, now_ns: int) -> OpenCall:
         call.tool.name,
         None if identity is None else identity.agent_name,
         (now_ns - call.start_ns) / 1e9,
+        call.tool.kind,
     )

@@ -41,10 +41,10 @@ class Refusals(logging.Filter):
 
 
 _watched: Final = (
-    (trace.set_tracer_provider.__module__, Refusals("tracer")),
-    (metrics.set_meter_provider.__module__, Refusals("meter")),
+    (trace.set_tracer_provider.__globals__["__name__"], Refusals("tracer")),
+    (metrics.set_meter_provider.__globals__["__name__"], Refusals("meter")),
 )
-"""The API logs a refusal by the name of the module that its public function lives in."""
+"""The API logs a refusal by the name of the module in which its public function is written."""
 
 
 def watch() -> None:

@@ -65,7 +65,7 @@ class MetricsOut:
         )
 
     def _open_calls(self) -> dict[str, OpenCalls]:
-        running = self._engine.running()
+        running = [call for call in self._engine.running() if call.kind == "tool"]
         counts = Counter(call.tool for call in running)
         oldest: dict[str, float] = {}
         for call in running:
