@@ -38,14 +38,17 @@ class _Family:
 
 
 class _OpenTrace:
-    """Strictly private: the ended calls of a trace whose root is running."""
+    """Strictly private: the ended calls of a trace whose root is running; closed when it is over or given up."""
 
-    __slots__ = ("calls", "given_up", "left_out")
+    __slots__ = ("calls", "closed", "left_out")
 
     def __init__(self) -> None:
         self.calls: list[ToolCall] = []
-        self.given_up = False
+        self.closed = False
         self.left_out = 0
+
+
+_NOTHING_HELD: Final = _OpenTrace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class CallStatistics:
         self._families: dict[int, _Family] = {}
         self._starts: deque[ToolCall] = deque()
         self._overflowed: deque[ToolCall] = deque()
+        self._overflow_due = 0
         self._held = 0
 
     def on_starts(self, calls: Sequence[ToolCall]) -> None:
@@ -96,12 +100,18 @@ class CallStatistics:
 
     def on_calls(self, calls: Sequence[ToolCall]) -> None:
         """Calls that ended, in the order of their ends."""
-        while self._overflowed:
-            dropped = self._overflowed.popleft().tool
-            self.tools.get(dropped.name, dropped.kind).ended()
+        self._settle_overflow()
         for call in calls:
             self._apply_starts(call.end_ns or 0)
             self._record(call)
+
+    def _settle_overflow(self) -> None:
+        """End the dropped calls that were known a round ago: by now their starts have come as well."""
+        for _ in range(self._overflow_due):
+            dropped = self._overflowed.popleft()
+            self._apply_starts(dropped.end_ns or 0)
+            self.tools.get(dropped.tool.name, dropped.tool.kind).ended()
+        self._overflow_due = len(self._overflowed)
 
     def on_foreign_calls(self, calls: Sequence[ToolCall]) -> None:
         """Calls that were read off the spans of other libraries: their starts were never announced."""
@@ -182,10 +192,10 @@ class CallStatistics:
             if given_up.caller.caller is None and given_up.trace is not None:
                 self._held -= len(given_up.trace.calls)
                 given_up.trace.calls.clear()
-                given_up.trace.given_up = True
+                given_up.trace.closed = True
 
     def _hold(self, call: ToolCall, trace: _OpenTrace | None) -> None:
-        if trace is None or trace.given_up:
+        if trace is None or trace.closed:
             return
         if self._held < MAX_HELD and len(trace.calls) < MAX_NODES:
             trace.calls.append(call)
@@ -194,15 +204,15 @@ class CallStatistics:
             trace.left_out += 1
 
     def _end_trace(self, root: ToolCall, duration_ns: int, family: _Family | None) -> None:
-        trace = None if family is None else family.trace
-        calls = [] if trace is None else trace.calls
-        self._held -= len(calls)
+        trace = _NOTHING_HELD if family is None or family.trace is None else family.trace
+        trace.closed = True
+        self._held -= len(trace.calls)
         if self.slowest_traces.would_keep(duration_ns):
-            nodes = [_node(call) for call in calls]
-            self.slowest_traces.offer(_node(root), nodes, 0 if trace is None else trace.left_out)
+            self.slowest_traces.offer(_node(root), [_node(call) for call in trace.calls], trace.left_out)
 
     def snapshot(self, now_ns: int) -> StatisticsSnapshot:
         """Everything at one moment, calls in flight included; later calls do not change it."""
+        self._settle_overflow()
         self._apply_starts(now_ns)
         tools, slowest = self.tools.summaries(now_ns), self.slowest_traces.traces()
         return StatisticsSnapshot(tools, self.graph.copy(), self.tree.copy(), slowest)

@@ -205,8 +205,8 @@ class Worker:
 
     def _handle(self, size: int) -> bool:
         """Take up to ``size`` records of each kind and hand them on. Runs under the lock."""
-        starts = self.open_calls.take()
         calls, foreign = self._take_in_order(size)
+        starts = self.open_calls.take()  # after the ends, so that each of those has its start here or before
         spans = [span for span, _, _ in foreign]
         if calls:
             self._count(calls)

@@ -207,13 +207,13 @@ class Engine:
         """Calls that are running, oldest first."""
         with self.worker.lock:
             self.statistics.on_starts(self.open_calls.take())
-            return tuple(self.open_calls.current(clock.monotonic_ns()))
+            return tuple(self.open_calls.current(intake.now_ns()))
 
     def look(self) -> StatisticsSnapshot:
         """The statistics of all calls that have ended so far."""
         with self.worker.lock:
             self.worker.drain(clock.monotonic_ns() + 2_000_000_000)
-            return self.statistics.snapshot(clock.monotonic_ns())
+            return self.statistics.snapshot(intake.now_ns())
 
     def status(self, state: State) -> Status:
         """One consistent look at everything."""

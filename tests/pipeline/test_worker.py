@@ -63,7 +63,7 @@ def wait_for(condition: Any, seconds: float = 5.0) -> bool:
     return bool(condition())
 
 
-def test_a_full_queue_is_relieved_by_the_caller(pipeline: Pipeline) -> None:
+def test_a_full_queue_is_relieved_by_the_caller() -> None:
     """With nobody draining, the caller hands on a few records at a time: nothing is lost, the queue stays bounded."""
     pipeline = Pipeline(max_calls=100)
     pipeline.open_valve(100)
@@ -130,8 +130,8 @@ def test_drops_are_counted_exactly(steps: list[tuple[bool, bool]], max_calls: in
     assert pipeline.carrier.of("overflow") == [call for call in dropped if call.scope.sampled]
 
 
-def test_a_heavy_call_opens_the_valve(pipeline: Pipeline) -> None:
-    """Above the byte bound the next end of a call is answered by handing records on, and the weight leaves with them."""
+def test_a_heavy_call_opens_the_valve() -> None:
+    """Above the byte bound the next call that ends hands records on, and the weight leaves with them."""
     pipeline = Pipeline(max_calls=1_000)
     pipeline.open_valve(1_000)
     pipeline.intake.max_weight = 10_000
@@ -248,7 +248,7 @@ def test_a_past_deadline_drains_nothing_and_says_so(pipeline: Pipeline) -> None:
     assert len(pipeline.intake.finished) == 1
 
 
-def test_nothing_moves_while_frozen(pipeline: Pipeline) -> None:
+def test_nothing_moves_while_frozen() -> None:
     """Inside ``frozen`` another thread can neither drain nor drop, while calls go on being appended."""
     pipeline = Pipeline(max_calls=2, overflow="drop")
     pipeline.open_valve(2)
