@@ -53,11 +53,11 @@ class SpanDelivery:
                 carried.append(call.readable)
                 continue
             body = guard.call("encode", encode, call)
+            if self._tail_sampler is not None:  # a root that cannot be encoded ends its trace as any other
+                self._tail_sampler.note_call(call, clock.monotonic_ns())
             if body is None:
                 failed += 1
                 continue
-            if self._tail_sampler is not None:
-                self._tail_sampler.note_call(call, clock.monotonic_ns())
             context = call.context
             encoded.append(EncodedSpan(group, body, 0 if context is None else context.trace_id))
         if encoded or failed:
