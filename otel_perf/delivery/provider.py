@@ -105,34 +105,39 @@ def provide(
         set_global: Whether an own provider becomes the global one.
     """
     with _known.lock:
-        if _known.owned is not None and given is None:
-            return _reuse(_known.owned, resource)
         present = trace.get_tracer_provider() if given is None else given
-        if isinstance(present, SdkTracerProvider):
+        owned = _known.owned
+        if isinstance(present, SdkTracerProvider) and (owned is None or present is not owned.provider):
             return _adopt(present, ours)
-        processors = OwnedProcessors(ours)
-        provider = SdkTracerProvider(
-            sampler=sampler,
-            resource=resource,
-            shutdown_on_exit=False,
-            active_span_processor=processors,
-            span_limits=limits,
-        )
-        provision = Provision(provider, "private", processors)
-        if not isinstance(present, trace.ProxyTracerProvider):
-            kind = f"{type(present).__module__}.{type(present).__qualname__}"
-            provision.note = f"the tracer provider {kind} is not the OpenTelemetry SDK's; its spans cannot be read"
-        elif set_global:
-            trace.set_tracer_provider(provider)
-            provision.ownership = "owned"
-        _known.owned = provision
-        return provision
+        if owned is None:
+            owned = _known.owned = _make(ours, resource, sampler, limits)
+        elif owned.provider.resource.attributes.get("service.name") != resource.attributes.get("service.name"):
+            owned.note = "spans of other libraries keep the service name that was set first in this process"
+        if owned.ownership == "private":
+            _publish(owned, present, set_global=set_global)
+        return owned
 
 
-def _reuse(owned: Provision, resource: Resource) -> Provision:
-    if owned.provider.resource.attributes.get("service.name") != resource.attributes.get("service.name"):
-        owned.note = "spans of other libraries keep the service name that was set first in this process"
-    return owned
+def _make(ours: SpanProcessor, resource: Resource, sampler: Sampler, limits: SpanLimits) -> Provision:
+    processors = OwnedProcessors(ours)
+    provider = SdkTracerProvider(
+        sampler=sampler,
+        resource=resource,
+        shutdown_on_exit=False,
+        active_span_processor=processors,
+        span_limits=limits,
+    )
+    return Provision(provider, "private", processors)
+
+
+def _publish(owned: Provision, present: trace.TracerProvider, *, set_global: bool) -> None:
+    """Make our provider the global one, if that is wanted and nobody else's is."""
+    if not isinstance(present, trace.ProxyTracerProvider):
+        kind = f"{type(present).__module__}.{type(present).__qualname__}"
+        owned.note = f"the tracer provider {kind} is not the OpenTelemetry SDK's; its spans cannot be read"
+    elif set_global:
+        trace.set_tracer_provider(owned.provider)
+        owned.ownership = "owned"
 
 
 def _adopt(present: SdkTracerProvider, ours: SpanProcessor) -> Provision:
