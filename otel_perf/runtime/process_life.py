@@ -1,4 +1,4 @@
-"""The ends and beginnings of processes: exit, fork, and children of ``multiprocessing``."""
+"""The ends and beginnings of processes: exit, fork, and children of ``multiprocessing`` and Celery."""
 
 import atexit
 import os
@@ -30,6 +30,7 @@ def watch_process(handle: Handle) -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_forked_child)
     _end_with_multiprocessing()
+    _end_with_celery()
 
 
 def _at_exit() -> None:
@@ -46,6 +47,7 @@ def _in_forked_child() -> None:
         return
     guard.call("fork", handle.engine.after_fork_in_child)
     _end_with_multiprocessing(forked=True)
+    _end_with_celery()
 
 
 def _end_with_multiprocessing(*, forked: bool = False) -> None:
@@ -58,3 +60,15 @@ def _end_with_multiprocessing(*, forked: bool = False) -> None:
         util.register_after_fork(_Watch, lambda _watch: util.Finalize(None, _at_exit, exitpriority=10))
     elif process.parent_process() is not None:
         util.Finalize(None, _at_exit, exitpriority=10)
+
+
+def _end_with_celery() -> None:
+    """A child of a Celery worker leaves by ``os._exit`` too, past every finalizer, but says so first."""
+    signals: Any = sys.modules.get("celery.signals")
+    if signals is not None:
+        with guard.block("celery"):
+            signals.worker_process_shutdown.connect(_celery_child_ends, weak=False, dispatch_uid="otel_perf")
+
+
+def _celery_child_ends(**_facts: object) -> None:
+    _at_exit()

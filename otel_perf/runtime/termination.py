@@ -29,9 +29,15 @@ there is delivered then, and a further signal is heard; until then it is taken f
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+PASSED_ON_SECONDS: Final = 10.0
+NEXT_SECONDS: Final = 0.2
+"""The application's own handler usually begins an end that ``atexit`` does not see (uvicorn sends itself the signal
+again): for ten seconds what there is leaves five times a second."""
+
 # Words to the thread, besides the number of a signal to send again.
 STOP: Final = 0
 RAISED: Final = -1
+PASSED_ON: Final = -2
 
 LOOPS: Final = ("asyncio", "uvloop")
 """Modules whose own handler only marks that the signal came (the loop reads of it from a pipe), and never raises. It
@@ -108,6 +114,10 @@ class Termination:
         elif not self._process_ends:
             raise SystemExit(128 + owed)
 
+    def _deliver_now(self) -> None:
+        if not self._shutting_down:
+            guard.call("signals", self._deliver)
+
     def after_fork_in_child(self) -> None:
         """A thread of the child's own."""
         if self._thread is None:
@@ -133,6 +143,7 @@ class Termination:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         below = self._below.get(number)
         if callable(below) and str(getattr(below, "__module__", "")).startswith(LOOPS):
+            self._words.put(PASSED_ON)
             below(number, frame)
         elif self._shutting_down and frame_of_ours(frame) is not None:
             self._owed = number
@@ -164,6 +175,7 @@ class Termination:
             signal.signal(number, self._above.pop(number))
         below = self._below.get(number)
         if callable(below):
+            self._words.put(PASSED_ON)
             below(number, frame)
         elif not self._same_again():
             self._words.put(RAISED)
@@ -181,22 +193,26 @@ class Termination:
 
     def _send_again(self) -> None:
         words = self._words
-        wait_seconds: float | None = None
+        deliveries = 0
+        wait_seconds = LATE_SECONDS
         while True:
             try:
-                word = words.get(timeout=wait_seconds)
+                word = words.get(timeout=wait_seconds if deliveries else None)
             except Empty:
-                wait_seconds = None
-                guard.call("signals", self._deliver)
+                deliveries -= 1
+                self._deliver_now()
                 continue
             if word == STOP:
                 return
             if word == RAISED:
-                wait_seconds = LATE_SECONDS
-                continue
-            time.sleep(AGAIN_SECONDS)
-            if self._put_off == word:  # not obeyed meanwhile
-                _send_to_main_thread(word)
+                deliveries, wait_seconds = 1, LATE_SECONDS
+            elif word == PASSED_ON:
+                self._deliver_now()
+                deliveries, wait_seconds = int(PASSED_ON_SECONDS / NEXT_SECONDS), NEXT_SECONDS
+            else:
+                time.sleep(AGAIN_SECONDS)
+                if self._put_off == word:  # not obeyed meanwhile
+                    _send_to_main_thread(word)
 
 
 def _send_to_main_thread(number: int) -> None:

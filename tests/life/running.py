@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,25 +140,26 @@ def gone(account: dict[str, Any], *names: str) -> int:
     return sum(sum(found.values()) if isinstance(found := account[name], dict) else found for name in names)
 
 
-def service_instances(requests: Sequence[Any]) -> dict[str, int]:
+def _instance(resource: Any) -> str:
+    (found,) = [a.value.string_value for a in resource.resource.attributes if a.key == "service.instance.id"]
+    return str(found)
+
+
+def service_instances(requests: Sequence[Any]) -> Counter[str]:
     """Spans by the ``service.instance.id`` that they arrived under."""
-    counts: dict[str, int] = {}
-    for request in requests:
-        for resource in request.resource_spans:
-            (instance,) = [a.value.string_value for a in resource.resource.attributes if a.key == "service.instance.id"]
-            counts[instance] = counts.get(instance, 0) + sum(len(scope.spans) for scope in resource.scope_spans)
+    counts: Counter[str] = Counter()
+    for resource in (resource for request in requests for resource in request.resource_spans):
+        counts[_instance(resource)] += sum(len(scope.spans) for scope in resource.scope_spans)
     return counts
 
 
 def last_counts(requests: Sequence[Any], metric_name: str) -> dict[str, int]:
     """The last cumulative count of a metric by ``service.instance.id``, all series added up."""
     counts: dict[str, int] = {}
-    for request in requests:
-        for resource in request.resource_metrics:
-            (instance,) = [a.value.string_value for a in resource.resource.attributes if a.key == "service.instance.id"]
-            for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
-                if metric.name == metric_name:
-                    data = getattr(metric, metric.WhichOneof("data")).data_points
-                    total = sum(point.count if hasattr(point, "count") else point.as_int for point in data)
-                    counts[instance] = max(total, counts.get(instance, 0))
+    for resource in (resource for request in requests for resource in request.resource_metrics):
+        metrics = [metric for scope in resource.scope_metrics for metric in scope.metrics if metric.name == metric_name]
+        for metric in metrics:
+            points = getattr(metric, metric.WhichOneof("data")).data_points
+            total = sum(point.count if hasattr(point, "count") else point.as_int for point in points)
+            counts[_instance(resource)] = max(total, counts.get(_instance(resource), 0))
     return counts

@@ -18,7 +18,7 @@ def leaving() -> None:
 
 
 def account_at_the_end(handles: "list[Any]", counted: "list[int] | None" = None) -> None:
-    """Print the ledger when everything else is over. Call it before ``instrument()``: the last one registered runs first."""
+    """Print the ledger when everything else is over. To be called before ``instrument()``: the last one runs first."""
     from opentelemetry import trace
 
     def tell() -> None:

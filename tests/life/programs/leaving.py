@@ -1,3 +1,4 @@
+# ruff: noqa: D103, S606 - the functions are the program under test
 """A program that makes calls and ends: ``leaving.py WAY CALLS URL``; without a URL it is not instrumented at all."""
 
 import os

@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the functions are the program under test
 """A program that is busy when a signal comes: ``signalled.py WORK HANDLER URL``. It ends by the signal only."""
 
 import asyncio
