@@ -47,7 +47,7 @@ def start_alone() -> None:
     instrument_alone()
 
 
-def flush(timeout_seconds: float) -> bool:
+def flush(timeout_seconds: float | None) -> bool:
     """Flush the live pipeline; True when there is none, since then nothing waits."""
     handle = _active.handle
     return True if handle is None else handle.flush(timeout_seconds)

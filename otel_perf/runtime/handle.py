@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Handle"]
 
+LONGEST_WAIT_SECONDS = 86_400.0
+
 
 class Handle:
     """Control over what ``instrument()`` started. Every method may be called from any thread, and never raises.
@@ -46,7 +48,7 @@ class Handle:
         """
         if self._engine is None or self._shut_down:
             return True
-        seconds = self._loaded.settings.flush_timeout_seconds if timeout is None else timeout
+        seconds = _seconds(timeout, self._loaded.settings.flush_timeout_seconds)
         return guard.call("flush", self._engine.flush, _deadline(seconds)) or False
 
     def shutdown(self, timeout: float | None = None) -> bool:
@@ -66,7 +68,7 @@ class Handle:
         self._shut_down_once(None, process_ends=True)
 
     def _shut_down_once(self, timeout: float | None, *, process_ends: bool = False) -> bool:
-        seconds = self._loaded.settings.shutdown_timeout_seconds if timeout is None else timeout
+        seconds = _seconds(timeout, self._loaded.settings.shutdown_timeout_seconds)
         with active.lock():
             first, self._shut_down = not self._shut_down, True
             if active.current() is self:
@@ -118,5 +120,12 @@ class Handle:
         self.shutdown()
 
 
+def _seconds(timeout: object, default: float) -> float:
+    """A time limit that can be waited for: ``default`` for what is no number, at most a day."""
+    if isinstance(timeout, int | float) and timeout == timeout:  # noqa: PLR0124 - NaN differs from itself
+        return min(max(timeout, 0.0), LONGEST_WAIT_SECONDS)
+    return default
+
+
 def _deadline(seconds: float) -> int:
-    return clock.monotonic_ns() + int(max(0.0, seconds) * 1e9)
+    return clock.monotonic_ns() + int(seconds * 1e9)

@@ -23,7 +23,11 @@ class ForeignSpanReader(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand a sampled span over; our own calls arrive as records and are not taken twice."""
-        if not intake.accepting or (context := span.context) is None or not context.trace_flags & 1:
+        if intake.accepting:
+            guard.call("processor.on_end", self._read, span)
+
+    def _read(self, span: ReadableSpan) -> None:
+        if (context := span.context) is None or not context.trace_flags & 1:
             return
         begun = foreign_calls.ended(span)
         scope = span.instrumentation_scope
@@ -39,7 +43,7 @@ class ForeignSpanReader(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Deliver what has been read; True when it was delivered in time."""
-        return active.flush(timeout_millis / 1000)
+        return active.flush(timeout_millis / 1000 if isinstance(timeout_millis, int | float) else None)
 
 
 class PerfSpanProcessor(ForeignSpanReader):

@@ -11,10 +11,12 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
+from otel_perf.core.guard import guard
 from otel_perf.core.intake import Begun, Lifecycle, intake
 from otel_perf.core.records import AttributeValue, Identity, Tool
 from otel_perf.tracing.capture import record_failure
 from otel_perf.tracing.lifecycle import CALL_KEY, SPAN_KEY, SUPPRESSED, current_call, leave
+from otel_perf.tracing.span import origin
 from otel_perf.tracing.tool import NAME_LENGTH, describe_tool
 from otel_perf.tracing.values import clean_attributes, clean_value
 
@@ -53,9 +55,9 @@ class CallBlock:
         begun = self._lifecycle.begin(self._tool, self._inherited())
         if begun is None:
             return trace.INVALID_SPAN
-        _, span, context = self._begun = begun
-        if self._attributes:
-            span.set_attributes(self._attributes)
+        call, span, context = self._begun = begun
+        if self._attributes is not None:
+            guard.call("tool_call.attributes", _set_attributes, span, self._attributes, clean=call is not span)
         self._token = attach(context)
         return span  # type: ignore[no-any-return]
 
@@ -115,6 +117,10 @@ class AgentBlock(CallBlock):
 
     def __call__(self, function: F) -> F:
         """Decorate a function or coroutine function: each call of it is a turn."""
+        decorated = guard.call("agent", self._decorate, function) if callable(function) else None
+        return function if decorated is None else decorated
+
+    def _decorate(self, function: F) -> F:
         name, more = self._name, self._more
         if inspect.iscoroutinefunction(function):
 
@@ -159,8 +165,16 @@ def agent(
     return AgentBlock(name, {**more, **cleaned})
 
 
+def _set_attributes(span: trace.Span, attributes: Mapping[str, Any], *, clean: bool) -> None:
+    """Set them; our own span makes them safe itself, an SDK span would raise and lose the rest."""
+    if clean:
+        attributes, _, _ = clean_attributes(attributes, origin.attribute_count_limit, origin.attribute_length_limit)
+    span.set_attributes(attributes)
+
+
 def _describe(name: object, kind: Any) -> Tool:
-    key = (name if type(name) is str else str(clean_value(name, NAME_LENGTH)), kind)
+    plain_name = name if type(name) is str and len(name) <= NAME_LENGTH else str(clean_value(name, NAME_LENGTH))
+    key = (plain_name, kind)
     known = _known.get(key)
     if known is not None:
         return known

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from itertools import islice
 from types import ModuleType, TracebackType
-from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.propagators.textmap import TextMapPropagator
@@ -106,7 +106,7 @@ def read_headers(carrier: Carrier) -> dict[str, list[str]]:
         if name is None or len(name) > MAX_OTHER_LENGTH:
             continue
         name = name.lower()
-        for member in value if isinstance(value, list | tuple) else (value,):
+        for member in value[:MAX_HEADERS] if isinstance(value, list | tuple) else (value,):
             text = _text_of(member)
             if text is not None and _is_short(name, text):
                 headers.setdefault(name, []).append(text)
@@ -168,7 +168,13 @@ def inject_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """A copy of ``environment`` for a subprocess, with ``TRACEPARENT``, ``TRACESTATE`` and ``BAGGAGE`` of now.
 
     ``subprocess.run(command, env=inject_environment(os.environ))``. Values of an older context are taken out.
+    What is no mapping is given back as it is.
     """
+    filled = guard.call("propagation.inject_environment", _inject_environment, environment)
+    return cast("dict[str, str]", environment) if filled is None else filled
+
+
+def _inject_environment(environment: Mapping[str, str]) -> dict[str, str]:
     fields = guard.call("propagation.fields", lambda: _propagator().fields) or set()
     stale = {_environment_name(field) for field in fields}
     copied = {name: value for name, value in environment.items() if name not in stale}
@@ -178,9 +184,13 @@ def inject_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def extract_environment(environment: Mapping[str, str], context: Context | None = None) -> Context:
     """The context that the parent process put into ``environment``."""
+    return extract(guard.call("propagation.extract_environment", _headers_of, environment) or (), context)
+
+
+def _headers_of(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     fields = guard.call("propagation.fields", lambda: _propagator().fields) or set()
     named = ((field, environment.get(_environment_name(field))) for field in fields)
-    return extract([(field, value) for field, value in named if value], context)
+    return [(field, value) for field, value in named if isinstance(value, str)]
 
 
 def _environment_name(header: str) -> str:

@@ -45,11 +45,10 @@ def bind(function: Callable[P, R]) -> Callable[P, R]:
     """``function``, to be run anywhere in the context of now. Each run has a copy of its own, so runs may overlap."""
     context = contextvars.copy_context()
 
-    @functools.wraps(function)
     def bound(*args: P.args, **kwargs: P.kwargs) -> R:
         return context.copy().run(function, *args, **kwargs)
 
-    return bound
+    return guard.call("threads.bind", functools.update_wrapper, bound, function) or bound
 
 
 class ContextThreadPoolExecutor(ThreadPoolExecutor):

@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from opentelemetry.context import Context, attach, detach, get_current
 
+from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.core.records import AttributeValue, Tool
 from otel_perf.tracing.capture import CaptureLevel, CapturePolicy
@@ -25,6 +26,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
+MAX_ATTRIBUTES: Final = 64
+MAX_TEXT: Final = 1024
+"""Attributes of a tool, and characters of each: they are on every span of it."""
 NAME_LENGTH: Final = 128
 """Longest tool name, in characters: it is a metric label (``spec`` D18)."""
 
@@ -60,25 +64,29 @@ def tool(
         attributes: More attributes on every span of this tool.
         capture: What to keep of arguments and results for this tool, instead of the setting for all.
     """
-    name = target if isinstance(target, str) else None
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        more = {**({} if agent is None else {"gen_ai.agent.name": agent}), **(attributes or {})}
-        return _wrap(function, name, more, capture)
+    def decorate(function: Any, name: object = target) -> Any:
+        more: Any = attributes
+        if agent is not None:
+            more = {"gen_ai.agent.name": agent, **clean_attributes(attributes, MAX_ATTRIBUTES, MAX_TEXT)[0]}
+        wrapped = guard.call("tool", _wrap, function, name, more, capture) if _is_decoratable(function) else None
+        return function if wrapped is None else wrapped
 
-    if target is None or isinstance(target, str):
-        return decorate
-    return decorate(target)
+    return decorate(target, None) if _is_decoratable(target) else decorate
 
 
-def _wrap(
-    function: Any, name: str | None, attributes: Mapping[str, AttributeValue], capture: CaptureLevel | None
-) -> Any:
+def _is_decoratable(target: object) -> bool:
+    return callable(target) or isinstance(target, classmethod | property)
+
+
+def _wrap(function: Any, name: object, attributes: Any, capture: CaptureLevel | None) -> Any:
     if isinstance(function, classmethod | staticmethod):
         return type(function)(_wrap(function.__func__, name, attributes, capture))
     if isinstance(function, property) and function.fget is not None:
         return function.getter(_wrap(function.fget, name, attributes, capture))
-    described = describe_tool(name or _name_of(function), attributes, _parameters_of(function))
+    given = None if name is None else clean_value(name, NAME_LENGTH)
+    label = given if isinstance(given, str) and given else _name_of(function)
+    described = describe_tool(label, attributes, _parameters_of(function))
     policy = CapturePolicy(capture, function)
     body = function if inspect.isroutine(function) or isinstance(function, functools.partial) else _call_of(function)
     shell: Callable[..., Any]
@@ -98,7 +106,7 @@ def describe_tool(
 ) -> Tool:
     """A tool whose name and attributes are safe to encode, whatever was passed."""
     text = clean_value(name, NAME_LENGTH)
-    cleaned, _, _ = clean_attributes(attributes, 64, 1024)
+    cleaned, _, _ = clean_attributes(attributes, MAX_ATTRIBUTES, MAX_TEXT)
     if parameters:
         cleaned = {"otel_perf.tool.parameters": parameters, **cleaned}
     return Tool(text if isinstance(text, str) and text else "unnamed", attributes=cleaned)
