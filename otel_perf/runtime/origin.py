@@ -33,9 +33,15 @@ __all__ = ["SCOPE", "apply", "make_limits", "make_redactor", "make_resource", "m
 SCOPE: Final = InstrumentationScope("otel_perf", __version__)
 """Scope of every span and metric of ours."""
 
+COMMAND_LINE: Final = frozenset(("process.command", "process.command_line", "process.command_args"))
+"""Attributes that repeat the arguments of the process."""
+
 
 def make_resource(loaded: Loaded) -> Resource:
-    """The resource: the SDK's own detection, and over it what was set."""
+    """The resource: the SDK's own detection, and over it what was set, without the command line.
+
+    The SDK's process detector, where the environment asks for it, adds all arguments, and with them every secret there.
+    """
     settings = loaded.settings
     named = {
         "service.name": settings.service_name,
@@ -44,9 +50,11 @@ def make_resource(loaded: Loaded) -> Resource:
         "telemetry.distro.name": "otel_perf",
         "telemetry.distro.version": __version__,
     }
-    return Resource.create(
+    found = Resource.create(
         {**settings.resource_attributes, **{key: value for key, value in named.items() if value is not None}}
     )
+    told = {key: value for key, value in found.attributes.items() if key not in COMMAND_LINE}
+    return found if len(told) == len(found.attributes) else Resource(told, found.schema_url)
 
 
 def make_sampler(settings: Settings) -> Sampler:

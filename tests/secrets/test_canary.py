@@ -82,7 +82,8 @@ RECEIVERS: list[Any] = [("http/protobuf", http_receiver), ("grpc", grpc_receiver
 def test_t75_by_default_a_secret_is_found_nowhere(tmp_path: Path, protocol: str, receiver: Callable[[], Any]) -> None:
     """T-75: not in requests, page, log, status, summary, settings or files; nor the content beside it, nor a key."""
     with receiver() as (sink, url):
-        left = run(tmp_path, url, {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}, under_run=True)
+        more = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process"}
+        left = run(tmp_path, url, more, under_run=True)
         left |= requests_of(sink)
         heads = [head for each in sink.requests for head in each.headers.values()]
     assert found_in(left, SECRET) == []
@@ -90,6 +91,7 @@ def test_t75_by_default_a_secret_is_found_nowhere(tmp_path: Path, protocol: str,
     assert found_in(left, HARMLESS) == []
     # The look finds what is there: the tools in every sink that names them, and the key where it belongs.
     assert KEY in heads
+    assert set(found_in(left, "process.executable.name")) == {"traces", "metrics"}
     naming = {"page", "summary.txt", "summary.json", "run.json", "stderr", "traces", "metrics"}
     assert {Path(name).name for name in found_in(left, "log_in")} == naming
     assert {Path(name).name for name in left} >= {*naming, "status.txt", "status.json", "config", "config.json"}
