@@ -34,6 +34,8 @@ BUSY_WAIT_SECONDS: Final = 0.05
 QUIET_WAIT_SECONDS: Final = 1.0
 QUIET_AFTER_NS: Final = 5_000_000_000
 SECOND_NS: Final = 1_000_000_000
+TURN_NS: Final = 50_000_000
+"""Draining goes on no longer than this before the clocks are compared and hung calls are looked for."""
 STUCK_SECONDS: Final = 1.0
 """A slice takes a millisecond. Whoever waits longer for its end leaves the time that is left to the destinations."""
 
@@ -103,7 +105,7 @@ class Worker:
         self.lock = threading.RLock()
         self._count_lock = threading.Lock()
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = self._behind = False
         self._thread: threading.Thread | None = None
         self._taken = self._recorded = self._sampled_out = self._foreign = self._overflowed = 0
         self._overflowed_recorded = 0
@@ -129,7 +131,7 @@ class Worker:
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9))
         self._thread = None
-        return drained
+        return self.drain(deadline_ns) and drained
 
     def after_fork_in_child(self) -> None:
         """Start empty: the parent has, and delivers, what was waiting."""
@@ -153,7 +155,8 @@ class Worker:
         last_traffic_ns = last_second_ns - QUIET_AFTER_NS
         while not self._stopping:
             quiet = clock.monotonic_ns() - last_traffic_ns >= QUIET_AFTER_NS
-            self._sleep(quiet=quiet)
+            if not self._behind:
+                self._sleep(quiet=quiet)
             clock.system_clock.calibrate()
             if self._drain_all():
                 last_traffic_ns = clock.monotonic_ns()
@@ -180,31 +183,40 @@ class Worker:
     # -- draining ------------------------------------------------------------------------------------------------
 
     def drain(self, deadline_ns: int) -> bool:
-        """Handle what is waiting, on the calling thread too; True when the queues were emptied in time."""
+        """Handle what is waiting now, on the calling thread too; True when that was done in time.
+
+        What is appended meanwhile may go on waiting: a busy application would never let the queues be empty.
+        """
+        waiting = len(self._intake.finished) + len(self._intake.foreign)
         while clock.monotonic_ns() < deadline_ns:
             wait_seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
             if not self.lock.acquire(timeout=max(0.0, min(wait_seconds, STUCK_SECONDS))):
                 return False
             try:
-                if not self._handle(BIG_SLICE):
-                    return True
+                handled = self._handle(BIG_SLICE)
             finally:
                 self.lock.release()
+            waiting -= handled
+            if not handled or waiting <= 0:
+                return True
         return not self._intake.finished and not self._intake.foreign
 
     def _drain_all(self) -> bool:
+        """Handle what is waiting, for a while: under constant traffic there is always more. True if there was any."""
+        until_ns = clock.monotonic_ns() + TURN_NS
         any_traffic = False
         while True:
             size = BIG_SLICE if len(self._intake.finished) > BACKLOG else SLICE
             with self.lock:
                 handled = self._handle(size)
-            if not handled:
-                return any_traffic
+            self._behind = bool(handled) and clock.monotonic_ns() > until_ns
+            if not handled or self._behind:
+                return any_traffic or bool(handled)
             any_traffic = True
             time.sleep(PAUSE_SECONDS)
 
-    def _handle(self, size: int) -> bool:
-        """Take up to ``size`` records of each kind and hand them on. Runs under the lock."""
+    def _handle(self, size: int) -> int:
+        """Take up to ``size`` records of each kind and hand them on; how many. Runs under the lock."""
         calls, foreign = self._take_in_order(size)
         starts = self.open_calls.take()  # after the ends, so that each of those has its start here or before
         spans = [span for span, _, _ in foreign]
@@ -218,7 +230,7 @@ class Worker:
                     guard.call(_stage(carrier), carrier.on_calls, calls)
                 if foreign:
                     guard.call(_stage(carrier), carrier.on_foreign, spans)
-        return bool(calls or foreign)
+        return len(calls) + len(foreign)
 
     def _take_in_order(self, size: int) -> tuple[list[ToolCall], list[ForeignEnd]]:
         """Up to ``size`` of each queue; what ended later than something that stays behind stays as well.

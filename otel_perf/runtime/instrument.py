@@ -102,7 +102,17 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
             if arguments:
                 logger.info("otel_perf: already instrumented; the settings of the first call hold")
             return handle
-        return _start(arguments, tracer_provider, redactor, exporters=tuple(exporters), on_export_error=on_export_error)
+        return _start(
+            arguments, tracer_provider, redactor, exporters=_listed(exporters), on_export_error=on_export_error
+        )
+
+
+def _listed(exporters: "Sequence[SpanExporter]") -> "tuple[SpanExporter, ...]":
+    try:
+        return tuple(exporters)
+    except TypeError:
+        logger.warning("otel_perf: argument exporters: must be a list of span exporters; ignored")
+        return ()
 
 
 def instrument_alone() -> None:

@@ -1,7 +1,6 @@
 """The ticker: what happens every so often, on one thread that ends when it is told."""
 
 import threading
-from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -49,13 +48,12 @@ def test_a_job_that_raises_does_not_stop_the_others(caplog: pytest.LogCaptureFix
     def fail() -> None:
         raise ValueError("no")
 
-    before = Counter(guard.counts)
     other = Counted(5)
     ticker = Ticker([Job("failing job", 0.005, fail), Job("other", 0.005, other)])
     ticker.start()
     assert other.reached.wait(5)
     ticker.stop(soon())
-    assert guard.counts["failing job"] - before["failing job"] >= 4
+    assert guard.counts["failing job"] >= 4
     assert sum("failing job" in message for message in caplog.messages) <= 1
 
 
