@@ -172,36 +172,37 @@ class SpanLink:
 class SpanDetails:
     """What most calls never need: made when the span API is first used on a call.
 
+    Most of these only ever hold attributes, so all else is a default of the class until somebody sets it: an object
+    of half the size, made in half the time.
+
     Attributes:
+        attributes: Set on this call; the tool's and the identity's are not repeated.
+        events: ``None`` until there is one.
+        links: ``None`` until there is one.
+        name: The span's name, when it is not the tool's.
         status_code: 0 unset, 1 ok, 2 error (OTLP's numbers).
+        status_description: Text beside an error status.
+        dropped_attributes: Attributes beyond the limit, or that nobody could encode.
+        dropped_events: Events beyond the limit.
+        dropped_links: Links beyond the limit.
         heavy_bytes: Bytes of values beyond a leaf call's own size, for the byte bound of the queue.
     """
 
-    __slots__ = (
-        "attributes",
-        "dropped_attributes",
-        "dropped_events",
-        "dropped_links",
-        "events",
-        "heavy_bytes",
-        "links",
-        "name",
-        "status_code",
-        "status_description",
-    )
+    __slots__ = ("__dict__", "attributes")
+
+    events: list[SpanEvent] | None = None
+    links: list[SpanLink] | None = None
+    name: str | None = None
+    status_code: int = 0
+    status_description: str | None = None
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
+    heavy_bytes: int = 0
 
     def __init__(self) -> None:
-        """Start empty; events and links stay ``None`` until there is one."""
+        """Start empty."""
         self.attributes: dict[str, AttributeValue] = {}
-        self.events: list[SpanEvent] | None = None
-        self.links: list[SpanLink] | None = None
-        self.name: str | None = None
-        self.status_code = 0
-        self.status_description: str | None = None
-        self.dropped_attributes = 0
-        self.dropped_events = 0
-        self.dropped_links = 0
-        self.heavy_bytes = 0
 
 
 class ToolCall:

@@ -1,11 +1,9 @@
 """The span that the application sees while a tool runs: a real OpenTelemetry span, made late.
 
-Identifiers are made when somebody first asks, under a lock, and never change. Attributes, events, links and
+Identifiers are made when somebody first asks, by one thread only, and never change. Attributes, events, links and
 status exist only once somebody sets one. Nothing here does I/O.
 """
 
-import os
-import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from random import getrandbits
@@ -53,7 +51,6 @@ class Origin:
         "event_count_limit",
         "instrumentation_scope",
         "link_count_limit",
-        "lock",
         "random_bits",
         "resource",
         "short_text",
@@ -69,21 +66,14 @@ class Origin:
         self.event_count_limit = 128
         self.link_count_limit = 128
         self.random_bits: Callable[[int], int] = getrandbits
-        self.lock = threading.RLock()
 
     @property
     def system_random_bits(self) -> Callable[[int], int]:
         """Where identifiers come from outside of tests."""
         return getrandbits
 
-    def renew_lock(self) -> None:
-        """After a fork: the lock may have been held by a thread that the child does not have."""
-        self.lock = threading.RLock()
-
 
 origin: Final = Origin()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=origin.renew_lock)
 
 
 class ToolSpan(ToolCall):
@@ -99,17 +89,20 @@ class ToolSpan(ToolCall):
 
     def _make_context(self) -> SpanContext:
         """Make the identifiers of this call and of the calls around it, outermost first (no recursion)."""
-        with origin.lock:
-            pending: list[ToolSpan] = []
-            span: ParentSpan | None = self
-            while type(span) is ToolSpan and span.context is None:
-                pending.append(span)
-                span = span.parent
-            context: Any = None if span is None else span.get_span_context()
-            while pending:
-                call = pending.pop()
-                context = call.context = _child_context(context, sampled=call.scope.sampled)
-            return context  # type: ignore[no-any-return]
+        pending: list[ToolSpan] = []
+        span: ParentSpan | None = self
+        while type(span) is ToolSpan and span.context is None:
+            pending.append(span)
+            span = span.parent
+        context: Any = None if span is None else span.get_span_context()
+        while pending:
+            call = pending.pop()
+            claimed = _contexts.setdefault(call, _child_context(context, sampled=call.scope.sampled))
+            if call.context is None:
+                call.context = claimed
+            context = call.context
+            _contexts.pop(call, None)
+        return context  # type: ignore[no-any-return]
 
     # -- recording ---------------------------------------------------------------------------------------------
 
@@ -120,10 +113,11 @@ class ToolSpan(ToolCall):
     def _open(self) -> SpanDetails:
         details = self.details
         if details is None:
-            with origin.lock:
-                details = self.details
-                if details is None:
-                    details = self.details = SpanDetails()
+            claimed = _details.setdefault(self, SpanDetails())
+            if self.details is None:
+                self.details = claimed
+            details = self.details
+            _details.pop(self, None)
         return details
 
     def set_attribute(self, key: str, value: ApiValue) -> None:
@@ -132,14 +126,15 @@ class ToolSpan(ToolCall):
             return
         details = self.details or self._open()
         kind = type(value)
+        # Most values need no cleaning. In line, since a function for it would cost a third of the whole.
         if (
             type(key) is str
             and len(key) <= SHORT_TEXT
-            # Most values need no cleaning. In line, since a function for it would cost a third of the whole.
             and (
-                len(value) <= origin.short_text  # type: ignore[arg-type]
-                if kind is str
-                else (kind is int and -INT64_MAX <= value <= INT64_MAX) or kind is bool or kind is float  # type: ignore[operator]
+                (kind is str and len(value) <= origin.short_text)  # type: ignore[arg-type]
+                or kind is bool
+                or kind is float
+                or (kind is int and -INT64_MAX <= value <= INT64_MAX)  # type: ignore[operator]
             )
         ):
             attributes = details.attributes
@@ -321,6 +316,11 @@ class ToolSpan(ToolCall):
 
 
 trace.Span.register(ToolSpan)
+
+# What several threads may make at the same moment is claimed here first, by one atomic step; a lock would cost more
+# than all the rest. A claim is withdrawn only after what was claimed is in place, so whoever claims later sees it.
+_contexts: Final[dict[ToolCall, SpanContext]] = {}
+_details: Final[dict[ToolCall, SpanDetails]] = {}
 
 
 def _child_context(parent: SpanContext | None, *, sampled: bool) -> SpanContext:
