@@ -14,7 +14,7 @@ from otel_perf.reports.text import safe_text
 
 __all__ = ["cli", "main"]
 
-COMMANDS: Final = ("config", "demo", "overhead", "run")
+COMMANDS: Final = ("config", "demo", "overhead", "run", "status")
 """Each is the attribute ``command`` of the module of its name, loaded when it is asked for."""
 
 INTERRUPTED: Final = 130
