@@ -43,7 +43,8 @@ class ForeignSpanReader(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Deliver what has been read; True when it was delivered in time."""
-        return active.flush(timeout_millis / 1000 if isinstance(timeout_millis, int | float) else None)
+        seconds = guard.call("processor.force_flush", lambda: timeout_millis / 1000)
+        return active.flush(seconds)
 
 
 class PerfSpanProcessor(ForeignSpanReader):

@@ -7,6 +7,7 @@ when a ``__str__`` of the chain does.
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from reprlib import Repr
 from types import TracebackType
 from typing import Final
 
@@ -19,11 +20,21 @@ MAX_FRAMES: Final = 50
 MAX_CHAIN: Final = 8
 MAX_GROUPED: Final = 8
 MAX_WALKED: Final = 10_000
+CONTAINERS: Final = (list, tuple, dict, set, frozenset, deque)
+
+
+_bounded: Final = Repr()
+_bounded.maxlevel, _bounded.maxstring, _bounded.maxother = 3, 200, 200
+_bounded.maxlist = _bounded.maxtuple = _bounded.maxdict = _bounded.maxset = _bounded.maxfrozenset = 20
+PRINTS_ARGUMENTS: Final = (BaseException.__str__, KeyError.__str__)
+"""Exceptions whose text is the ``repr`` of what they were made of, which may be gigabytes."""
 
 
 def message_of(error: BaseException) -> str:
-    """``str(error)``; a placeholder when that raises."""
+    """``str(error)``, shortened when it would print a container; a placeholder when that raises."""
     try:
+        if type(error).__str__ in PRINTS_ARGUMENTS and any(isinstance(part, CONTAINERS) for part in error.args):
+            return ", ".join(map(_bounded.repr, error.args[:MAX_GROUPED]))
         return str.__str__(str(error))
     except Exception:  # noqa: BLE001 - somebody else's __str__; the placeholder says so
         return f"<unprintable {type(error).__qualname__}>"
