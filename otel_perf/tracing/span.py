@@ -4,7 +4,6 @@ Identifiers are made when somebody first asks, by one thread only, and never cha
 status exist only once somebody sets one. Nothing here does I/O.
 """
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from random import getrandbits
 from types import TracebackType
@@ -20,6 +19,7 @@ from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.core.records import AttributeValue, ParentSpan, SpanDetails, SpanEvent, SpanLink, ToolCall
 from otel_perf.tracing.exceptions import describe_exception
+from otel_perf.tracing.failure_text import message_of, stack_of
 from otel_perf.tracing.values import clean_attributes, clean_text, clean_value, weight_of
 
 __all__ = ["Origin", "ToolSpan", "origin"]
@@ -28,6 +28,8 @@ SHORT_TEXT: Final = 256
 """Text up to this length is stored as it is; longer text is cut to the limit and counted in the byte bound."""
 KEY_LENGTH: Final = 1024
 INT64_MAX: Final = 2**63 - 1
+UINT64_MAX: Final = 2**64 - 1
+"""What OTLP's ``fixed64`` times hold."""
 
 _RANDOM: Final = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
 _SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
@@ -178,7 +180,8 @@ class ToolSpan(ToolCall):
         cleaned, dropped, heavy = clean_attributes(
             attributes, origin.attribute_count_limit, origin.attribute_length_limit
         )
-        when = timestamp if isinstance(timestamp, int) else system_clock.unix_ns(intake.now_ns())
+        given = isinstance(timestamp, int) and 0 <= timestamp <= UINT64_MAX
+        when = int(cast("int", timestamp)) if given else system_clock.unix_ns(intake.now_ns())
         details.events.append(SpanEvent(clean_name(name), cleaned, when, dropped))
         _add_weight(details, heavy)
 
@@ -233,13 +236,16 @@ class ToolSpan(ToolCall):
         if not self.is_recording():
             return
         with guard.block("span.record_exception"):
+            if not isinstance(cast("object", exception), BaseException):
+                self._open().dropped_events += 1
+                return
             described: dict[str, Any] = {
                 "exception.type": describe_exception(type(exception)),
-                "exception.message": _text_of(exception),
-                "exception.stacktrace": _stack_of(exception),
-                "exception.escaped": str(escaped),
+                "exception.message": message_of(exception),
+                "exception.stacktrace": stack_of(exception),
+                "exception.escaped": str(escaped is True),
             }
-            described.update(attributes or {})
+            described.update(attributes if isinstance(attributes, Mapping) else {})
             self._add_event("exception", described, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
@@ -344,17 +350,3 @@ def _add_weight(details: SpanDetails, size: int) -> None:
     if size:
         details.heavy_bytes += size
         intake.add_weight(size)
-
-
-def _text_of(exception: BaseException) -> str:
-    try:
-        return str(exception)
-    except Exception:  # noqa: BLE001 - somebody else's __str__; the placeholder says so
-        return f"<unprintable {type(exception).__qualname__}>"
-
-
-def _stack_of(exception: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(exception))
-    except Exception:  # noqa: BLE001 - format_exception calls __str__ of the whole chain
-        return f"<unprintable {type(exception).__qualname__}>"
