@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from otel_perf.delivery.segments import MAGIC, unpack
 from tests.sinks.received import Received
 
 GZIP = b"\x1f\x8b"
@@ -28,8 +29,10 @@ def requests_of(sink: Received) -> dict[str, bytes]:
 
 
 def unpacked(data: bytes) -> bytes:
-    """``data``, and behind it what every gzip stream in it holds, as far as it can be read."""
+    """``data``, and behind it what a segment of the spool or any gzip stream in it holds."""
     parts = [data]
+    if data.startswith(MAGIC):
+        parts.append(unpack(data).body)
     start = data.find(GZIP)
     while start >= 0:
         with contextlib.suppress(zlib.error):
