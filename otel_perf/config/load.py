@@ -40,9 +40,13 @@ def load(arguments: Mapping[str, object], *, environ: Mapping[str, str] | None =
     _offer_environment(draft, environ)
     file = draft.best("config_file")
     if file is not None:
-        from otel_perf.config import config_file  # noqa: PLC0415 - it loads a YAML parser, 20 ms
-
-        config_file.offer(draft, file)
+        try:
+            from otel_perf.config import config_file  # noqa: PLC0415 - it loads a YAML parser, 20 ms
+        except ModuleNotFoundError as missing:
+            rule = f"cannot be read without the package {missing.name}"
+            draft.refuse("", file.where, rule, file.source, "the file is not used")
+        else:
+            config_file.offer(draft, file)
     preset = draft.best("preset")
     if preset is not None:
         for field, value in PRESETS[preset.value].items():

@@ -210,7 +210,7 @@ class Worker:
             with self.lock:
                 handled = self._handle(size)
             self._behind = bool(handled) and clock.monotonic_ns() > until_ns
-            if not handled or self._behind:
+            if not handled or self._behind or self._stopping:  # whoever stops us drains the rest
                 return any_traffic or bool(handled)
             any_traffic = True
             time.sleep(PAUSE_SECONDS)

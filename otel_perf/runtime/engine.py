@@ -1,7 +1,8 @@
 """The running whole: every part, made from the settings, started, flushed, stopped and forked together."""
 
+import sys
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from opentelemetry.trace import TracerProvider
 
@@ -20,11 +21,15 @@ from otel_perf.runtime.metrics_out import MetricsOut
 from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
 from otel_perf.runtime.status import State, Status, settings_facts
+from otel_perf.runtime.surroundings import Surroundings
 from otel_perf.runtime.termination import Termination
 from otel_perf.tracing.capture import capture_setting
 from otel_perf.tracing.lifecycle import Deferred, ThroughTracer
 
 __all__ = ["Engine"]
+
+TURN_SECONDS: Final = 0.0005
+"""How long a thread keeps the interpreter lock while the process ends; Python's default is 5 ms."""
 
 
 class Engine:
@@ -59,7 +64,8 @@ class Engine:
         self.started_ns = clock.monotonic_ns()
         self.cpu_at_start_ns = clock.process_cpu_ns()
         self.open_calls = OpenCalls(intake, warn_after_seconds=settings.open_call_warning_seconds)
-        self.outlets = Outlets(loaded, self.resource, extras or Extras())
+        self._surroundings = Surroundings()
+        self.outlets = Outlets(loaded, self.resource, extras or Extras(), self._surroundings)
         self.metrics_out = MetricsOut(self)
         self.worker = Worker(
             intake,
@@ -153,12 +159,15 @@ class Engine:
             process_ends: Nothing but the end of the process comes after this.
         """
         self._termination.begin_shutdown(process_ends=process_ends)
+        if process_ends:  # daemon threads that never wait would leave the last deliveries a few turns a second
+            sys.setswitchinterval(TURN_SECONDS)
         intake.switch_off()
         if self._provision is not None and self._provision.processors is not None:
             self._provision.processors.release()
         self.metrics_out.retire()
         self._ticker.begin_to_stop()
-        drained = self.worker.stop(deadline_ns)
+        # A fifth of the time is for the last totals, however much waits.
+        drained = self.worker.stop(deadline_ns - (deadline_ns - clock.monotonic_ns()) // 5)
         self._sweep_tail(decide_all=True)
         guard.call("metrics", self.metrics_out.export)
         delivered = self.outlets.shutdown(deadline_ns)
@@ -243,4 +252,6 @@ class Engine:
         if not self.outlets.spans and not self.outlets.exporters:
             found.append("no endpoint: nothing leaves the process")
         found.extend(late_provider.notes())
+        found.extend(self._surroundings.notes)
+        found.extend(str(problem) for problem in self.loaded.problems if "package" in problem.rule)
         return tuple(found)

@@ -26,6 +26,7 @@ from otel_perf.delivery.tail_sampling import TailPolicy, TailSampler
 from otel_perf.delivery.transport import open_transport
 from otel_perf.pipeline.worker import Carrier
 from otel_perf.runtime.origin import SCOPE
+from otel_perf.runtime.surroundings import Surroundings
 
 __all__ = ["Extras", "Outlets"]
 
@@ -87,15 +88,20 @@ class Outlets:
         tail_sampler: Holds spans back until their trace has ended; ``None`` unless asked for.
     """
 
-    def __init__(self, loaded: Loaded, resource: Resource, extras: Extras) -> None:
+    def __init__(
+        self, loaded: Loaded, resource: Resource, extras: Extras, surroundings: Surroundings | None = None
+    ) -> None:
         """Make one outlet per destination and signal; nothing is connected yet."""
         self._loaded = loaded
         self._hooks = Hooks(on_export_error=extras.on_export_error)
+        surroundings = surroundings or Surroundings()
         self.encoder = make_encoder(resource)
-        self.spans: tuple[SpanDestination, ...] = tuple(self._spans_to(to) for to in loaded.destinations.traces)
+        self.spans: tuple[SpanDestination, ...] = tuple(
+            self._spans_to(to) for to in surroundings.reachable(loaded.destinations.traces)
+        )
         self.metrics: tuple[MetricDestination, ...] = tuple(
             MetricDestination(to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks)
-            for to in loaded.destinations.metrics
+            for to in surroundings.reachable(loaded.destinations.metrics)
         )
         self.exporters = tuple(
             ExporterDestination(f"{type(exporter).__name__}-{number}", exporter, hooks=self._hooks)

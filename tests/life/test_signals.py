@@ -134,9 +134,9 @@ def test_t22_a_thread_that_does_not_end(sink: HttpSink, tmp_path: Path) -> None:
     with running(
         "signalled.py", "stuck_thread", "none", sink.url, folder=tmp_path, environment={"STUCK_SECONDS": "4"}
     ) as program:
-        program.wait_for('{"ready"')
+        program.wait_for('{"stuck"')
         program.tell(signal.SIGTERM)
-        assert sink.wait_until(lambda: sink.spans == 1 and len(sink.metrics) >= 1, 3.5)
+        assert sink.wait_until(lambda: sink.spans == 1 and len(sink.metrics) >= 1, 3.8)
         assert program.process.poll() is None
         ended = program.end(LOOK)
 
@@ -149,9 +149,9 @@ def test_t22_a_second_signal_ends_what_waits_for_a_thread(sink: HttpSink, tmp_pa
     with running(
         "signalled.py", "stuck_thread", "none", sink.url, folder=tmp_path, environment={"STUCK_SECONDS": "600"}
     ) as program:
-        program.wait_for('{"ready"')
+        program.wait_for('{"stuck"')
         program.tell(signal.SIGTERM)
-        assert sink.wait_until(lambda: sink.spans == 1, 5)
+        assert sink.wait_until(lambda: len(sink.metrics) >= 1, 5), "a second after the signal the data leaves"
         program.tell(signal.SIGTERM)
         ended = program.end(LOOK)
 

@@ -110,6 +110,7 @@ def stuck_thread():
     leaf(1)
     counted[0] += 1
     threading.Thread(target=time.sleep, args=(float(os.environ["STUCK_SECONDS"]),)).start()
+    say(stuck=True)
     threading.Event().wait()
 
 
