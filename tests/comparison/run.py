@@ -37,7 +37,7 @@ def write(rows: Sequence[Row], scale: float, json_file: Path | None, markdown_fi
     form: dict[str, Any] = {
         "format": "otel_perf.comparison",
         "version": 1,
-        "machine": describe_machine(),
+        "machine": asdict(describe_machine()),
         "scale": scale,
         "rows": [{**asdict(row), "lost": row.lost} for row in rows],
     }

@@ -1,7 +1,9 @@
 """The same faults for the plain SDK, otel_perf, and the SDK with a collector that keeps a queue on disk."""
 
+import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +83,16 @@ def test_the_table_names_everything() -> None:
     assert shown.count("1,990 of 2,000 arrive") == 4
     assert "outage of 60 s at 200 calls/s" in shown
     assert shown.count("not run") == 2 * len(FAULTS)
+
+
+def test_the_result_is_left_in_files(tmp_path: Path) -> None:
+    """JSON with the machine and every row, and the tables."""
+    row = Row("fork", "sdk", 100, 100, 0, 100, 0.1, 0, None, None, 210, 0)
+    write([row], 0.5, tmp_path / "new" / "a.json", tmp_path / "new" / "a.md")
+    form = json.loads((tmp_path / "new" / "a.json").read_text())
+    assert form["rows"] == [{**asdict(row), "lost": 0}]
+    assert (form["scale"], form["machine"]["cores"] > 0) == (0.5, True)
+    assert "**210**" in (tmp_path / "new" / "a.md").read_text()
 
 
 @pytest.mark.soak
