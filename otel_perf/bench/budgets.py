@@ -42,13 +42,12 @@ BUDGETS: Final[Mapping[str, _Promise]] = {
     "resident_mib": _Promise("resident memory after many calls, over the plain SDK with its exporter", 24, "MiB"),
     "import_ms": _Promise("import otel_perf and its decorators, over the OTel API's own import", 20, "ms"),
     "instrument_ms": _Promise("instrument() with OTLP/HTTP, all imports included", 250, "ms"),
-    "start_over_sdk_ms": _Promise("the same, over the import of the OTel SDK", 60, "ms"),
     "exit_ms": _Promise("end of the process, backend healthy, over the application's own", 300, "ms"),
     "dead_exit_ms": _Promise("end of the process, backend never answers, over the application's own", 5500, "ms"),
     "idle_percent": _Promise("idle cost of instrument(), of one core", 0.2, "%"),
     "benchmark_percent": _Promise("10,000 spans/s, of one core", 60, "%"),
 }
-"""By key. Sources: the design's table of budgets, and the reliability catalogue (rows T-83, T-84, T-88, T-89)."""
+"""By key. Sources: the design's table of budgets, and the reliability catalogue (rows T-83, T-84, T-88)."""
 
 
 def judge(values: Mapping[str, float]) -> tuple[Budget, ...]:

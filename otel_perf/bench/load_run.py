@@ -4,7 +4,7 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Final
 
 from otel_perf.bench.cost_run import start
@@ -72,15 +72,20 @@ def _refusing_address() -> str:
 
 
 def loop_lag(sink: Sink, plan: Plan, tell: Callable[[str], None]) -> float:
-    """How much later the event loop wakes at p99.9 with traced coroutines than with the same ones untraced, in ms."""
-    lags: dict[bool, list[float]] = {False: [], True: []}
+    """How much later the event loop wakes at p99.9 with traced coroutines than with the same ones untraced, in ms.
+
+    The median over pairs: a pair in which another process had the core for long does not count.
+    """
+    added = []
     with Child("otlp", sink.endpoint("loop")) as child:
-        for turn in range(2 * plan.loop_rounds):
-            traced = turn % 4 in (1, 2)
-            tell(f"event loop: {'traced' if traced else 'untraced'}")
-            order = {"traced": traced, "rate": plan.latency_rate, "seconds": plan.loop_seconds}
-            lags[traced].extend(child.ask("loop_lag", **order)["lags_ms"])
-    return _p999(lags[True]) - _p999(lags[False])
+        for turn in range(plan.loop_rounds):
+            p999 = {}
+            for traced in (False, True) if turn % 2 else (True, False):
+                tell(f"event loop: {'traced' if traced else 'untraced'}")
+                order = {"traced": traced, "rate": plan.latency_rate, "seconds": plan.loop_seconds}
+                p999[traced] = _p999(child.ask("loop_lag", **order)["lags_ms"])
+            added.append(p999[True] - p999[False])
+    return median(added)
 
 
 def _p999(values: list[float]) -> float:
@@ -123,7 +128,7 @@ def _steady(name: str, runs: list[dict[str, float]], lost: int) -> SteadyLoad:
     return SteadyLoad(
         subject=name,
         repeats=len(runs),
-        rate=fmean(run["calls"] / run["wall_seconds"] for run in runs),
+        rate=fmean(run["calls"] / run["load_seconds"] for run in runs),
         cpu_mean=fmean(cpu),
         cpu_deviation=stdev(cpu) if len(cpu) > 1 else None,
         cpu_peak=max(run["cpu_peak"] for run in runs),

@@ -37,7 +37,8 @@ def steady(subject: Subject, core: int, *, rate: int, seconds: float) -> dict[st
     """Make calls at a steady rate, flush, and account for the whole process: OpenTelemetry's benchmark format.
 
     Returns:
-        ``calls``; ``wall_seconds`` and ``cpu_seconds`` of all threads until everything was delivered;
+        ``calls`` and the ``load_seconds`` they took; then, until everything was delivered, ``wall_seconds`` and the
+        ``cpu_seconds`` of all threads;
         ``cpu_peak``, the busiest second's share of one core; ``rss_peak_mib``.
     """
     traced = subject.calls["leaf"]
@@ -56,9 +57,11 @@ def steady(subject: Subject, core: int, *, rate: int, seconds: float) -> dict[st
                 peak = max(peak, (cpu - cpu_second) / (now - second))
                 second, cpu_second = now, cpu
                 rss = max(rss, process.memory_info().rss)
+        load_seconds = time.perf_counter() - start
         subject.flush()
     return {
         "calls": calls,
+        "load_seconds": load_seconds,
         "wall_seconds": time.perf_counter() - start,
         "cpu_seconds": time.process_time() - cpu_start,
         "cpu_peak": peak,

@@ -12,7 +12,6 @@ from otel_perf.bench.process import BenchmarkError, Child, Sink, python
 __all__ = ["ends", "idle", "queued", "resident", "starts"]
 
 API: Final = "import opentelemetry.context, opentelemetry.trace, opentelemetry.util.types"
-SDK: Final = "import opentelemetry.sdk.trace, opentelemetry.sdk.trace.export"
 OURS: Final = "import otel_perf; otel_perf.tool, otel_perf.tool_call, otel_perf.agent"
 INSTRUMENT: Final = "import otel_perf; otel_perf.instrument(service_name='overhead', endpoint={endpoint!r})"
 
@@ -42,19 +41,13 @@ def starts(sink: Sink, plan: Plan, tell: Callable[[str], None]) -> dict[str, flo
     scripts = {
         "import": TIMED.format(before=API, timed=OURS),
         "instrument": TIMED.format(before="", timed=INSTRUMENT.format(endpoint=endpoint)),
-        "sdk": TIMED.format(before="", timed=SDK),
     }
     found: dict[str, list[float]] = {name: [] for name in scripts}
     for _ in range(plan.starts):
         for name, script in scripts.items():
             tell(f"start: {name}")
             found[name].append(1e3 * float(_output(script)))
-    over = [one - other for one, other in zip(found["instrument"], found["sdk"], strict=True)]
-    return {
-        "import_ms": median(found["import"]),
-        "instrument_ms": median(found["instrument"]),
-        "start_over_sdk_ms": median(over),
-    }
+    return {"import_ms": median(found["import"]), "instrument_ms": median(found["instrument"])}
 
 
 def _output(script: str) -> str:

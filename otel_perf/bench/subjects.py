@@ -13,7 +13,7 @@ from opentelemetry import metrics, trace
 import otel_perf
 from otel_perf.bench.workloads import ATTRIBUTES, NESTED, ask, hold, leaf, make_nested, with_attributes
 
-__all__ = ["SUBJECTS", "Subject", "build"]
+__all__ = ["LEGEND", "SUBJECTS", "Subject", "build"]
 
 ATTRIBUTES_OF_A_TOOL: Final = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "leaf"}
 """What every span of the package carries; the SDK's spans get the same two."""
@@ -22,16 +22,23 @@ FLUSH_SECONDS: Final = 20.0
 
 SUBJECTS: Final[Mapping[str, str]] = {
     "bare": "not traced",
-    "disabled": "otel_perf, decorated, not instrumented",
-    "sdk": "SDK span, batch processor, OTLP/HTTP",
-    "sdk_tuned": "SDK span, batch processor with a queue of 65,536 and batches of 2,048",
-    "sdk_metrics": "SDK span + histogram + counter, OTLP/HTTP",
-    "adopted": "otel_perf on the application's SDK provider",
+    "disabled": "decorated, not instrumented",
+    "sdk": "SDK span",
+    "sdk_tuned": "SDK span, tuned",
+    "sdk_metrics": "SDK span + metrics",
+    "adopted": "otel_perf, adopted",
     "local": "otel_perf, no endpoint",
-    "otlp": "otel_perf, everything on, OTLP/HTTP",
-    "full": "otel_perf, everything on, a queue of 1,024 that is always full",
+    "otlp": "otel_perf",
+    "full": "otel_perf, full queue",
 }
-"""Key and meaning; ``full`` is for the load test only."""
+"""Key and short name; ``full`` is for the load test only."""
+
+LEGEND: Final = (
+    "SDK span: the SDK's span with the same name and attributes, batch processor with its defaults, OTLP over HTTP. "
+    "Tuned: a queue of 65,536 and batches of 2,048. Metrics: a histogram and a counter beside the span. "
+    "otel_perf: everything on, OTLP/HTTP. Adopted: on the application's own SDK provider. "
+    "Full queue: a queue of 1,024 calls that is always full."
+)
 
 OURS: Final[Mapping[str, Mapping[str, Any]]] = {
     "local": {"endpoint": None},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_perf.bench.report import CallCost, Report
-from otel_perf.bench.subjects import SUBJECTS
+from otel_perf.bench.subjects import LEGEND, SUBJECTS
 
 __all__ = ["TextTable", "headline", "tables", "to_markdown"]
 
@@ -13,11 +13,11 @@ ABSENT: Final = "-"
 WORKLOAD_TITLES: Final = {
     "leaf": "leaf",
     "attributes": "3 attributes",
-    "nested": "SDK child inside",
+    "nested": "SDK child",
     "coroutine": "coroutine",
-    "cold": "cold caches",
+    "cold": "cold",
 }
-BACKENDS: Final = {"healthy": "healthy", "refused": "gone", "silent": "never answers"}
+BACKENDS: Final = {"healthy": "healthy", "refused": "gone", "silent": "silent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _calls(report: Report) -> TextTable:
     )
     note = (
         "Microseconds (us) of the thread's own processor time that tracing adds to one call, and in brackets "
-        "the ratio to an SDK span doing the same work."
+        f"the ratio to an SDK span doing the same work. {LEGEND}"
     )
     return TextTable("On the calling thread", note, ("subject", *WORKLOAD_TITLES.values()), rows)
 
@@ -131,7 +131,7 @@ def _processes(report: Report) -> TextTable:
         "Microseconds (us) of processor time of all threads per call, until the span is delivered, beyond the same "
         "load untraced."
     )
-    return TextTable("In the whole process", note, ("subject", "us", "to span + metrics", "spans lost"), rows)
+    return TextTable("In the whole process", note, ("subject", "us", "to span + metrics", "lost"), rows)
 
 
 def _latencies(report: Report) -> TextTable:
@@ -149,8 +149,11 @@ def _latencies(report: Report) -> TextTable:
         )
         for row in report.latencies
     )
-    columns = ("subject", "backend", "p50", "p99", "p99.9", "max", "calls", "spans lost", "of these reported")
-    note = "Microseconds (us) by the clock that tracing adds to single calls under load."
+    columns = ("subject", "backend", "p50", "p99", "p99.9", "max", "calls", "lost", "told")
+    note = (
+        "Microseconds (us) by the clock that tracing adds to single calls under load. Lost: spans that did not arrive. "
+        "Told: spans that the subject itself says it lost."
+    )
     return TextTable("Latency under load", note, columns, rows)
 
 
@@ -167,7 +170,7 @@ def _steady(report: Report) -> TextTable:
         )
         for row in report.steady
     )
-    columns = ("subject", "repeats", "spans/s", "% of a core", "busiest second", "RSS MiB", "spans lost")
+    columns = ("subject", "repeats", "spans/s", "CPU %", "peak CPU %", "RSS MiB", "lost")
     note = (
         "OpenTelemetry's benchmark format: 10,000 spans per second wanted, mean ± standard deviation over repeats in "
         "fresh processes, the backend in a process of its own."

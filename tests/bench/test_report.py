@@ -87,7 +87,7 @@ def test_what_is_unknown_is_a_dash() -> None:
     """No number is made up for a cell that was not measured."""
     calls = list(tables(report()))[1]
 
-    assert calls.rows[0] == ("SDK span, batch processor, OTLP/HTTP", "20.0 (1.000)", "-", "-", "-", "-")
+    assert calls.rows[0] == ("SDK span", "20.0 (1.000)", "-", "-", "-", "-")
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0801, "0.080"), (1.5, "1.50"), (15, "15.0"), (12345.6, "12,346")])
