@@ -83,7 +83,7 @@ def _facts(found: dict[str, Any], before: str = "") -> Iterator[str]:
     for name, value in found.items():
         if isinstance(value, dict):
             yield from _facts(value, f"{before}{name} ")
-        elif value not in (0, None, "", [], {}):
+        elif value is not None and (value or not before):  # of an account only what there is
             words = re.sub(r"[_\s]+", " ", f"{before}{name}").strip()
             shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
             yield f"{words} {shown[:LONGEST_CELL]}".replace("|", "\\|")
