@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
-from otel_perf.core.records import ToolCall
+from otel_perf.core.records import ParentSpan, ToolCall
+from otel_perf.statistics.bounds import MAX_DEPTH
 from otel_perf.statistics.call_graph import CallGraph, CallNode, CallTree
 from otel_perf.statistics.critical_path import TraceNode
 from otel_perf.statistics.intervals import ChildTime
@@ -176,12 +177,22 @@ class CallStatistics:
         return family
 
     def _place_of(self, call: ToolCall | None) -> CallNode | None:
-        """Where a call stands in the tree, found by the names of its callers."""
-        names = []
-        while call is not None:
-            names.append(call.tool.name)
-            call = call.caller
+        """Where a call that is over stands in the tree, found by the names of its callers.
+
+        Calls of which each outlives its caller (a callback that schedules the next) form a chain without end: it is
+        cut above as many levels as the tree has, so that the rest can be freed.
+        """
+        names: list[str] = []
         node = None
+        while call is not None:
+            known = self._families.get(id(call))
+            if known is not None:
+                node = known.node
+                break
+            names.append(call.tool.name)
+            if len(names) >= MAX_DEPTH and call.end_ns is not None:
+                _cut_above(call)
+            call = call.caller
         for name in reversed(names):
             node = self.tree.child(node, name)
         return node
@@ -220,6 +231,12 @@ class CallStatistics:
     def self_seconds(self) -> dict[str, float]:
         """Self time of each tool in seconds."""
         return {entry.name: entry.self_total_ns / 1e9 for entry in self.tools if entry.kind == "tool"}
+
+
+def _cut_above(call: ToolCall) -> None:
+    if call.context is None:  # those below belong to its trace, whose identifier it has to know first
+        cast("ParentSpan", call).get_span_context()
+    call.caller = call.parent = None
 
 
 def _was_over(call: ToolCall, now_ns: int) -> bool:

@@ -2,11 +2,8 @@
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final, Literal, Protocol
 
 from otel_perf.core import clock
@@ -16,6 +13,7 @@ from otel_perf.core.intake import ForeignEnd, Intake
 from otel_perf.core.ledger import CallBalance
 from otel_perf.core.records import ToolCall
 from otel_perf.pipeline.open_calls import OpenCalls
+from otel_perf.pipeline.order import by_end, take_in_order
 from otel_perf.tracing.digest import digest
 
 __all__ = ["Carrier", "Reader", "Worker"]
@@ -217,7 +215,7 @@ class Worker:
 
     def _handle(self, size: int) -> int:
         """Take up to ``size`` records of each kind and hand them on; how many. Runs under the lock."""
-        calls, foreign = self._take_in_order(size)
+        calls, foreign = take_in_order(self._intake, size)
         starts = self.open_calls.take()  # after the ends, so that each of those has its start here or before
         spans = [span for span, _, _ in foreign]
         if calls:
@@ -231,24 +229,6 @@ class Worker:
                 if foreign:
                     guard.call(_stage(carrier), carrier.on_foreign, spans)
         return len(calls) + len(foreign)
-
-    def _take_in_order(self, size: int) -> tuple[list[ToolCall], list[ForeignEnd]]:
-        """Up to ``size`` of each queue; what ended later than something that stays behind stays as well.
-
-        A caller must not be handed on before the calls that ended below it.
-        """
-        finished, others = self._intake.finished, self._intake.foreign
-        calls: list[ToolCall] = _take(finished, size)
-        foreign: list[ForeignEnd] = _take(others, size)
-        if not foreign:
-            return calls, foreign
-        early_calls = _up_to(_first(others, _ended_foreign), calls, _ended)
-        early_foreign = _up_to(_first(finished, _ended), foreign, _ended_foreign)
-        if early_calls or early_foreign:
-            finished.extendleft(reversed(calls[early_calls:]))
-            others.extendleft(reversed(foreign[early_foreign:]))
-            return calls[:early_calls], foreign[:early_foreign]
-        return calls, foreign
 
     def _count(self, calls: Sequence[ToolCall]) -> None:
         recorded = weight = 0
@@ -277,7 +257,7 @@ class Worker:
             stage = _stage(reader)
             if starts:
                 guard.call(stage, reader.on_starts, starts)
-            for is_foreign, run in _by_end(calls, digested):
+            for is_foreign, run in by_end(calls, digested):
                 guard.call(stage, reader.on_foreign_calls if is_foreign else reader.on_calls, run)
 
     # -- when the queue is full ------------------------------------------------------------------------------------
@@ -355,50 +335,6 @@ def _give_back(lock: "threading.RLock") -> None:
     with suppress(RuntimeError):
         while True:
             lock.release()
-
-
-def _take(queue: deque[Any], size: int) -> list[Any]:
-    """Up to ``size`` from the left. Only this end is taken from under the lock, but the right end may shrink."""
-    taken: list[Any] = []
-    with suppress(IndexError):
-        taken.extend(queue.popleft() for _ in range(min(size, len(queue))))
-    return taken
-
-
-def _by_end(
-    calls: Sequence[ToolCall], foreign: Sequence[tuple[int, ToolCall]]
-) -> Iterator[tuple[bool, Sequence[ToolCall]]]:
-    """Both kinds in the order of their ends, as runs of one kind; true for calls of other libraries."""
-    if not foreign:
-        if calls:
-            yield False, calls
-        return
-    both = [(_ended(call), False, call) for call in calls] + [(end_ns, True, call) for end_ns, call in foreign]
-    both.sort(key=itemgetter(0))
-    for is_foreign, run in groupby(both, itemgetter(1)):
-        yield is_foreign, [call for _, _, call in run]
-
-
-def _ended(call: ToolCall) -> int:
-    return call.end_ns or 0
-
-
-def _ended_foreign(entry: ForeignEnd) -> int:
-    return entry[2]
-
-
-def _first(queue: deque[Any], end_of: Callable[[Any], int]) -> int | None:
-    """When the oldest that waits ended; the queue may shrink meanwhile."""
-    with suppress(IndexError):
-        return end_of(queue[0])
-    return None
-
-
-def _up_to(limit_ns: int | None, items: Sequence[Any], end_of: Callable[[Any], int]) -> int:
-    """How many of the first items ended by a time."""
-    if limit_ns is None:
-        return len(items)
-    return next((number for number, item in enumerate(items) if end_of(item) > limit_ns), len(items))
 
 
 def _stage(part: Reader | Carrier) -> str:

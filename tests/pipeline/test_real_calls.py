@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -352,3 +355,37 @@ def test_running_calls_have_their_age(capture: Capture, clock: Hands) -> None:
                 ("hung", "planner", 1.5),
             ]
     assert capture.open_calls == ()
+
+
+def test_a_callback_that_schedules_the_next_is_no_endless_chain(real_capture: Capture) -> None:
+    """Each call outlives its caller, thousands of times: all are counted, and those long over can be freed."""
+    first: list[weakref.ref[Any]] = []
+    last: list[int] = []
+
+    @otel_perf.tool
+    def step(left: int, done: asyncio.Event) -> None:
+        if not first:
+            first.append(weakref.ref(trace.get_current_span()))
+        if left:
+            asyncio.get_running_loop().call_soon(step, left - 1, done)
+        else:
+            last.append(trace.get_current_span().get_span_context().trace_id)
+            done.set()
+
+    async def program() -> None:
+        done = asyncio.Event()
+        with otel_perf.tool_call("step") as root:
+            last.append(root.get_span_context().trace_id)
+            asyncio.get_running_loop().call_soon(step, 4_999, done)
+        await done.wait()
+
+    before = time.process_time()
+    asyncio.run(program())
+    found = real_capture._engine.look()  # noqa: SLF001 - the fixture's own way to the statistics
+    assert time.process_time() - before < 10
+    assert [(node.name, node.calls) for node in found.tree.tree()] == [("step", 5_001)]
+    assert [(edge.caller, edge.calls) for edge in found.graph.edges() if edge.caller] == [("step", 5_000)]
+    del found
+    gc.collect()
+    assert first[0]() is None
+    assert last[0] == last[1]
