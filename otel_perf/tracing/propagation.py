@@ -187,7 +187,9 @@ def extract_environment(environment: Mapping[str, str], context: Context | None 
     return extract(guard.call("propagation.extract_environment", _headers_of, environment) or (), context)
 
 
-def _headers_of(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+def _headers_of(environment: object) -> list[tuple[str, str]]:
+    if not isinstance(environment, Mapping):
+        return []
     fields = guard.call("propagation.fields", lambda: _propagator().fields) or set()
     named = ((field, environment.get(_environment_name(field))) for field in fields)
     return [(field, value) for field, value in named if isinstance(value, str)]
