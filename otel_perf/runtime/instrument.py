@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["instrument", "instrument_alone"]
 
+MAX_EXPORTERS = 32
+"""Each has a thread and a queue of its own."""
+
 
 def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
     *,
@@ -107,12 +110,21 @@ def instrument(  # noqa: PLR0913 - each is a setting of its own, keyword only
         )
 
 
-def _listed(exporters: "Sequence[SpanExporter]") -> "tuple[SpanExporter, ...]":
-    try:
-        return tuple(exporters)
-    except TypeError:
-        logger.warning("otel_perf: argument exporters: must be a list of span exporters; ignored")
-        return ()
+def _listed(exporters: object) -> "tuple[SpanExporter, ...]":
+    """The exporters among what was given; what is none is told in one line, and left out."""
+    given: Any = exporters if isinstance(exporters, list | tuple) else [] if exporters is None else [exporters]
+    usable = tuple(each for each in given[:MAX_EXPORTERS] if guard.call("exporters", _exports, each))
+    if len(usable) < len(given):
+        logger.warning(
+            "otel_perf: argument exporters: must be a list of at most %d span exporters; %d ignored",
+            MAX_EXPORTERS,
+            len(given) - len(usable),
+        )
+    return usable
+
+
+def _exports(exporter: Any) -> bool:
+    return not isinstance(exporter, type) and callable(getattr(exporter, "export", None))
 
 
 def instrument_alone() -> None:
