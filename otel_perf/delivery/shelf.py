@@ -108,7 +108,7 @@ class Shelf:
         self._sync()
 
     def _sync(self) -> None:
-        """Without it a power cut brings the file back; it is gone all the same."""
+        """Without it a power cut brings removed files back; they are gone all the same."""
         with contextlib.suppress(OSError):
             self._files.sync_folder(self.folder)
 
@@ -116,8 +116,10 @@ class Shelf:
         """What is there when a process takes over the folder of another; half-done steps are undone or completed.
 
         A half of a divided request counts only when the whole is gone: until then none of it was sent. A file that
-        was complete but not yet renamed is a segment; one that was not is removed.
+        was complete but not yet renamed is a segment; one that was not is removed. What the last process did is made
+        safe first: a power cut must not undo what this one builds on.
         """
+        self._sync()
         found = [(text, read) for text in self._files.names(self.folder) if (read := Name.read(text)) is not None]
         whole = {(name.sequence, name.parts) for _, (name, finished) in found if finished}
         contents = Contents()
