@@ -8,16 +8,19 @@ import contextvars
 import functools
 import sys
 import threading
-from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures import Future as ThreadFuture
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
 
 from opentelemetry.context import Context, attach, detach, get_current
 
 from otel_perf.core.guard import guard
 from otel_perf.tracing.propagation import bind_process
+
+if TYPE_CHECKING:
+    # 14 ms that a program without an event loop need not pay.
+    from asyncio import AbstractEventLoop, Future
 
 __all__ = [
     "ContextThread",
@@ -69,8 +72,8 @@ class ContextThread(threading.Thread):
 
 
 def run_in_executor(
-    loop: AbstractEventLoop, executor: Executor | None, function: Callable[..., R], *args: Any
-) -> Future[R]:
+    loop: "AbstractEventLoop", executor: Executor | None, function: Callable[..., R], *args: Any
+) -> "Future[R]":
     """``loop.run_in_executor`` in the context of now; also for process pools, when the function can be pickled."""
     processes = sys.modules.get("concurrent.futures.process")
     if processes is not None and isinstance(executor, processes.ProcessPoolExecutor):
