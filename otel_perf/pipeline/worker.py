@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal, Protocol
 
@@ -216,11 +216,12 @@ class Worker:
     def _handle(self, size: int) -> int:
         """Take up to ``size`` records of each kind and hand them on; how many. Runs under the lock."""
         calls, foreign = take_in_order(self._intake, size)
-        starts = self.open_calls.take()  # after the ends, so that each of those has its start here or before
         spans = [span for span, _, _ in foreign]
         if calls:
             self._count(calls)
         try:
+            # Taken after the ends, so that each of those has its start here or before.
+            starts = guard.call("open calls", self.open_calls.take) or []
             self._tell_readers(starts, calls, foreign)
         finally:  # a SystemExit in a reader passes every guard, and must not cost spans
             for carrier in self._carriers:
