@@ -16,7 +16,7 @@ P99_US_LIMIT = 100
 
 def under_load(what: str, threads: int, calls: int, url: str, folder: Path, **options: Any) -> Ended:
     """Run the program; its figures are facts."""
-    ended = run(PROGRAM, what, threads, calls, url, folder=folder, **options)
+    ended = run(PROGRAM, what, threads, calls, url, folder=folder, seconds=600, **options)
     assert ended.code == 0, ended.err
     assert "Traceback" not in ended.err or what in {"exporter raises", "callback raises", "redactor raises"}
     return ended
@@ -113,7 +113,7 @@ def test_t56_many_handles(times: int, tmp_path: Path, record_figure: Callable[..
     """T-56: pipelines made and dropped: no growth of memory, threads, descriptors or exit handlers."""
     with sink_process() as sink:
         program = str(Path(__file__).parent / "programs" / "many_handles.py")
-        ended = run(program, times, sink.url, folder=tmp_path)
+        ended = run(program, times, sink.url, folder=tmp_path, seconds=600)
         spans = sink.stats()["spans"]
 
     assert ended.code == 0, ended.err

@@ -124,9 +124,10 @@ def running(program: str, *arguments: object, folder: Path, **options: Any) -> I
 
 
 def run(program: str, *arguments: object, folder: Path, **options: Any) -> Ended:
-    """Run a program to its end."""
+    """Run a program to its end, which takes ``seconds`` at the most."""
+    seconds = options.pop("seconds", LONGEST_SECONDS)
     with running(program, *arguments, folder=folder, **options) as started:
-        return started.end()
+        return started.end(seconds)
 
 
 def spans_account(ended: Ended) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def sink() -> Iterator[HttpSink]:
 
 def fork_under_load(forks: int, sink: HttpSink, folder: Path, record_figure: Callable[..., None]) -> None:
     """Fork that often and check every sum."""
-    ended = run("forking.py", forks, sink.url, folder=folder)
+    ended = run("forking.py", forks, sink.url, folder=folder, seconds=600)
 
     assert ended.code == 0, ended.err
     record_figure("T-26", forks=forks, codes=ended.fact("codes"), slowest_child_seconds=round(ended.fact("slowest"), 3))
