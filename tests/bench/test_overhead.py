@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from otel_perf.bench import plan
+from otel_perf.bench import overhead, plan
+from otel_perf.bench.budgets import judge
+from otel_perf.bench.machine import describe_machine
+from otel_perf.bench.report import Report
 from otel_perf.cli.overhead import command
 
 SHORTEST = replace(
@@ -59,3 +62,17 @@ def test_a_run_fills_every_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert {(row["subject"], row["backend"]) for row in found["latencies"]} >= {("otlp", "silent"), ("full", "healthy")}
     assert "# What a traced call costs" in markdown_file.read_text(encoding="utf-8")
     assert "Latency under load" in result.output
+
+
+@pytest.mark.parametrize(("leaf_us", "arguments", "code"), [(9.0, [], 0), (9.0, ["--check"], 1), (1.0, ["--check"], 0)])
+def test_only_a_check_fails_on_a_missed_budget(
+    monkeypatch: pytest.MonkeyPatch, leaf_us: float, arguments: list[str], code: int
+) -> None:
+    """A benchmark is no test: its numbers change the exit code when that was asked for, and only then."""
+    found = Report(describe_machine(), "quick", 1.0, judge({"leaf_us": leaf_us}), (), (), (), ())
+    monkeypatch.setattr(overhead, "measure", lambda _plan, _tell: found)
+
+    result = CliRunner().invoke(command, ["--quick", *arguments], standalone_mode=False, catch_exceptions=False)
+
+    assert result.return_value == code
+    assert "calling thread, leaf call" in result.output
