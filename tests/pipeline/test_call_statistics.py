@@ -19,7 +19,7 @@ def paths(nodes: list[TreeNode] | tuple[TreeNode, ...], above: str = "") -> dict
     """Calls, total and self time of the tree's nodes by path."""
     found = {}
     for node in nodes:
-        path = f"{above}/{node.name}"
+        path = f"{above} > {node.name}"
         found[path] = (node.calls, node.total_ns, node.self_ns)
         found |= paths(node.children, path)
     return found
@@ -37,9 +37,9 @@ def test_children_are_taken_out_of_the_caller() -> None:
     left, right = ended("left", root, 10, 40), ended("right", root, 20, 60)
     statistics.on_calls([left, right, end(root, 100)])
     assert tree_of(statistics) == {
-        "/root": (1, 100, 50),
-        "/root/left": (1, 30, 30),
-        "/root/right": (1, 40, 40),
+        " > root": (1, 100, 50),
+        " > root > left": (1, 30, 30),
+        " > root > right": (1, 40, 40),
     }
 
 
@@ -51,9 +51,9 @@ def test_a_late_child_counts_at_its_place_and_leaves_nothing_behind() -> None:
     below.caller = late
     statistics.on_calls([end(root, 50), end(below, 60), end(late, 100)])
     assert tree_of(statistics) == {
-        "/root": (1, 50, 50),
-        "/root/late": (1, 90, 50),
-        "/root/late/below": (1, 40, 40),
+        " > root": (1, 50, 50),
+        " > root > late": (1, 90, 50),
+        " > root > late > below": (1, 40, 40),
     }
     edges = {(edge.caller, edge.callee): edge.calls for edge in statistics.snapshot(200).graph.edges()}
     assert edges == {(None, "root"): 1, ("root", "late"): 1, ("late", "below"): 1}
@@ -109,7 +109,7 @@ def test_callers_that_never_end_are_bounded() -> None:
     statistics.on_calls([end(root, 1 << 30) for root in roots])
     assert nothing_kept(statistics)
     found = tree_of(statistics)
-    assert found["/root"][0] == found["/root/child"][0] == MAX_FAMILIES + 3_000
+    assert found[" > root"][0] == found[" > root > child"][0] == MAX_FAMILIES + 3_000
 
 
 def test_a_given_up_root_holds_nothing_for_its_descendants(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,10 +123,10 @@ def test_a_given_up_root_holds_nothing_for_its_descendants(monkeypatch: pytest.M
     statistics.on_calls([ended("leaf", inner, 5, 6), end(inner, 7), end(middle, 8), end(root, 9)])
     assert nothing_kept(statistics)
     assert {path: counted[0] for path, counted in tree_of(statistics).items()} == {
-        "/root": 1,
-        "/root/middle": 1,
-        "/root/middle/inner": 1,
-        "/root/middle/inner/leaf": 2,
+        " > root": 1,
+        " > root > middle": 1,
+        " > root > middle > inner": 1,
+        " > root > middle > inner > leaf": 2,
     }
 
 
@@ -180,7 +180,7 @@ def test_recursion_folds_into_one_node_and_one_cycle() -> None:
     for depth in range(1, 2_000):
         chain.append(running("walk", chain[-1], depth))
     statistics.on_calls([end(call, 10_000 - depth) for depth, call in reversed(list(enumerate(chain)))])
-    assert tree_of(statistics) == {"/walk": (2_000, 10_000, 10_000)}
+    assert tree_of(statistics) == {" > walk": (2_000, 10_000, 10_000)}
     graph = statistics.snapshot(0).graph
     assert graph.cycles() == [["walk"]]
     assert {(edge.caller, edge.calls) for edge in graph.edges()} == {(None, 1), ("walk", 1_999)}

@@ -79,7 +79,7 @@ def test_self_time_against_child_time_in_one_thread(capture: Capture, clock: Han
         clock.forward(5)
 
     parent()
-    assert tree(capture) == {"/parent": (1, 50, 10), "/parent/child": (2, 40, 40)}
+    assert tree(capture) == {" > parent": (1, 50, 10), " > parent > child": (2, 40, 40)}
     summary = tools(capture)["parent"]
     assert (summary.self_seconds, summary.child_seconds) == (0.010, 0.040)
 
@@ -105,7 +105,7 @@ def test_parallel_children_in_a_pool_are_taken_out_once(capture: Capture, clock:
         clock.forward(10)
 
     parent()
-    assert tree(capture) == {"/parent": (1, 40, 10), "/parent/child": (2, 60, 60)}
+    assert tree(capture) == {" > parent": (1, 40, 10), " > parent > child": (2, 60, 60)}
     summary = tools(capture)["child"]
     assert (summary.in_flight, summary.in_flight_peak) == (0, 2)
 
@@ -130,7 +130,7 @@ def test_parallel_children_of_tasks_are_taken_out_once(capture: Capture, clock: 
         clock.forward(1)
 
     asyncio.run(parent())
-    assert tree(capture) == {"/parent": (1, 31, 1), "/parent/child": (3, 90, 90)}
+    assert tree(capture) == {" > parent": (1, 31, 1), " > parent > child": (3, 90, 90)}
     assert tools(capture)["child"].in_flight_peak == 3
 
 
@@ -151,13 +151,13 @@ def test_a_task_that_outlives_its_caller_stays_below_it(capture: Capture, clock:
     async def program() -> None:
         go = asyncio.Event()
         task = await parent(go)
-        assert tree(capture)["/parent"] == (1, 10, 10)
+        assert tree(capture)[" > parent"] == (1, 10, 10)
         clock.forward(90)
         go.set()
         await task
 
     asyncio.run(program())
-    assert tree(capture) == {"/parent": (1, 10, 10), "/parent/child": (1, 100, 100)}
+    assert tree(capture) == {" > parent": (1, 10, 10), " > parent > child": (1, 100, 100)}
 
 
 def other_library(name: str, **attributes: str) -> Any:
@@ -201,7 +201,7 @@ def test_the_call_graph_crosses_spans_of_other_libraries(real_capture: Capture, 
         ("framework", "inner"): rounds,
     }
     found = tree(real_capture)
-    assert set(found) == {"/outer", "/outer/framework", "/outer/framework/inner"}
+    assert set(found) == {" > outer", " > outer > framework", " > outer > framework > inner"}
     (_, outer_total, outer_self), (_, framework_total, framework_self), (_, inner_total, _) = found.values()
     assert outer_self == pytest.approx(outer_total - framework_total, abs=0.001 * rounds)
     assert framework_self == pytest.approx(framework_total - inner_total, abs=0.001 * rounds)
@@ -341,7 +341,7 @@ def test_generators_count_until_their_end(capture: Capture, clock: Hands) -> Non
 
     for _ in producing():
         consumed()
-    assert tree(capture) == {"/producing": (1, 33, 33), "/consumed": (3, 3, 3)}
+    assert tree(capture) == {" > producing": (1, 33, 33), " > consumed": (3, 3, 3)}
 
 
 def test_running_calls_have_their_age(capture: Capture, clock: Hands) -> None:
