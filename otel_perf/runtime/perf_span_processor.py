@@ -27,9 +27,9 @@ class ForeignSpanReader(SpanProcessor):
             guard.call("processor.on_end", self._read, span)
 
     def _read(self, span: ReadableSpan) -> None:
+        begun = foreign_calls.ended(span)
         if (context := span.context) is None or not context.trace_flags & 1:
             return
-        begun = foreign_calls.ended(span)
         scope = span.instrumentation_scope
         if scope is not None and scope.name == SCOPE_NAME:
             return

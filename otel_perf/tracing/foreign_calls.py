@@ -29,9 +29,11 @@ class ForeignCalls:
         self._live: dict[int, tuple[ToolCall | None, int | None]] = {}
 
     def started(self, span: Any, parent_context: Context | None) -> None:
-        """Watch a span that has just started."""
-        parent_id = None if span.parent is None else span.parent.span_id
+        """Watch a span that has just started; a plain one only below a call that is watched."""
         recognized = recognize(span)
+        if recognized is None and not self._live:
+            return
+        parent_id = None if span.parent is None else span.parent.span_id
         call = None
         if recognized is not None:
             kind, name = recognized
@@ -47,7 +49,7 @@ class ForeignCalls:
 
     def ended(self, span: Any) -> ToolCall | None:
         """Let a span go; the record that was made for it, if any."""
-        return self._live.pop(span.context.span_id, (None, None))[0]
+        return self._live.pop(span.context.span_id, (None, None))[0] if self._live else None
 
     def nearest(self, span_id: int | None) -> ToolCall | None:
         """The call at or above a span of another library; ``None`` when there is none, or it is forgotten."""
