@@ -41,7 +41,7 @@ class Row:
         at_exit: Spans that the backend had when the first process was gone.
         exit_seconds: From the end of the work to the end of the process; ``None`` where it was killed.
         said: Warnings and errors logged, by the library and by the collector.
-        told: Whether one of them holds the number of the lost, those called uncertain aside; ``None`` when none was.
+        told: Whether one of them holds the number of the lost, with or without the uncertain; ``None`` when none was.
         uncertain: Spans that otel_perf calls uncertain at its end; ``None`` for the others.
         counted: Sum of the counter over all streams at the backend; ``None`` where it is not looked at.
         status: Exit status of the first process.
@@ -262,7 +262,7 @@ class Arena:
             arrived=len(received),
             doubled=received.total() - len(received),
             said=len(said),
-            told=tells(said, lost - (uncertain or 0)) if lost else None,
+            told=tells(said, {lost, lost - (uncertain or 0)}) if lost else None,
             uncertain=uncertain,
             **found,
         )
@@ -274,9 +274,10 @@ class Arena:
         return [line for line in lines if "\twarn\t" in line or "\terror\t" in line]
 
 
-def tells(said: Iterable[str], number: int) -> bool:
-    """Whether one of the lines holds the number, addresses aside."""
-    return any(re.search(rf"(?<![\w.:]){number}(?![\w.])", text) for text in said)
+def tells(said: Iterable[str], numbers: Iterable[int]) -> bool:
+    """Whether one of the lines holds one of the numbers, addresses aside."""
+    wanted = "|".join(str(number) for number in numbers if number > 0)
+    return any(re.search(rf"(?<![\w.:])(?:{wanted})(?![\w.])", text) for text in said if wanted)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, alive: Callable[[], bool] = lambda: True) -> None:

@@ -85,7 +85,7 @@ def _losses(row: Row) -> str:
     """What never arrived, and whether anybody was told how much that is."""
     if not row.lost:
         return f"0 of {row.calls:,} lost"
-    unsure = f" ({row.uncertain:,} of them told as uncertain)" if row.uncertain else ""
+    unsure = f" ({row.uncertain:,} told as uncertain)" if row.uncertain else ""
     how = "told with the number" if row.told else "told without a number" if row.said else "in silence"
     return f"**{row.lost:,}** of {row.calls:,} lost{unsure}, {how}"
 
