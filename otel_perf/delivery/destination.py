@@ -14,6 +14,7 @@ from otel_perf.delivery.parcels import BodyParcel, SpanParcel
 from otel_perf.delivery.queues import BodyQueue, ItemQueue, LatestSnapshot, Queue, QueueLimits
 from otel_perf.delivery.sender import Sender
 from otel_perf.delivery.sender_hooks import Hooks, SenderSettings
+from otel_perf.delivery.sender_life import SenderLife
 from otel_perf.delivery.span_request import EncodedSpan
 from otel_perf.delivery.transport import Transport
 
@@ -22,7 +23,7 @@ __all__ = ["DeltaMetricDestination", "MetricDestination", "SpanDestination"]
 _SIZE: Final = attrgetter("size")
 
 
-class SpanDestination:
+class SpanDestination(SenderLife):
     """Spans on their way to one destination.
 
     Attributes:
@@ -55,40 +56,8 @@ class SpanDestination:
         if spans:
             self._sender.offer(spans, len(spans))
 
-    def start(self) -> None:
-        """Start the sender's thread, so that no ``offer`` has to."""
-        self._sender.start()
 
-    def flush(self, deadline_ns: int) -> bool:
-        """Send what waits; by the deadline (monotonic ns).
-
-        ``True`` when every span offered since the last flush is acknowledged; ``False`` when one was refused or
-        dropped, or waits.
-        """
-        return self._sender.flush(deadline_ns)
-
-    def hurry(self) -> None:
-        """Begin to send what waits, without waiting for it, so that several destinations can flush together."""
-        self._sender.hurry()
-
-    def close_by(self, deadline_ns: int) -> None:
-        """Begin the end without waiting, so that several destinations can end at the same time; see ``shutdown``."""
-        self._sender.close_by(deadline_ns)
-
-    def shutdown(self, deadline_ns: int) -> bool:
-        """Send what waits until the deadline (monotonic ns), account for the rest, end the thread.
-
-        ``True`` when nothing was lost by ending. Returns at most 0.2 s after the deadline. What is left becomes
-        ``dropped{shutdown_timeout}``; a request that was under way and may have arrived becomes ``uncertain``.
-        """
-        return self._sender.shutdown(deadline_ns)
-
-    def after_fork_in_child(self) -> None:
-        """Start empty, with an account at zero: the parent delivers what was waiting."""
-        self._sender.after_fork_in_child()
-
-
-class MetricDestination:
+class MetricDestination(SenderLife):
     """Snapshots of cumulative metrics on their way to one destination: only the latest counts.
 
     A snapshot that a newer one replaces before it was delivered leaves the account as if it had never been offered:
@@ -121,30 +90,6 @@ class MetricDestination:
         """Take in one encoded ``ExportMetricsServiceRequest`` with ``points`` data points; it is sent at once."""
         if points:
             self._sender.offer(BodyParcel(body, points), points)
-
-    def start(self) -> None:
-        """Start the sender's thread, so that no ``offer`` has to."""
-        self._sender.start()
-
-    def flush(self, deadline_ns: int) -> bool:
-        """Wait for the snapshot; ``True`` when it, or a newer one, is acknowledged by the deadline (monotonic ns)."""
-        return self._sender.flush(deadline_ns)
-
-    def hurry(self) -> None:
-        """Begin to send what waits, without waiting for it, so that several destinations can flush together."""
-        self._sender.hurry()
-
-    def close_by(self, deadline_ns: int) -> None:
-        """Begin the end without waiting, so that several destinations can end at the same time; see ``shutdown``."""
-        self._sender.close_by(deadline_ns)
-
-    def shutdown(self, deadline_ns: int) -> bool:
-        """Send the snapshot until the deadline (monotonic ns), then give it up and end the thread."""
-        return self._sender.shutdown(deadline_ns)
-
-    def after_fork_in_child(self) -> None:
-        """Start empty, with an account at zero."""
-        self._sender.after_fork_in_child()
 
 
 class DeltaMetricDestination(MetricDestination):

@@ -12,6 +12,7 @@ from otel_perf.delivery.parcels import ItemParcel, Parcel
 from otel_perf.delivery.queues import ItemQueue
 from otel_perf.delivery.sender import Sender
 from otel_perf.delivery.sender_hooks import Hooks, SenderSettings
+from otel_perf.delivery.sender_life import SenderLife
 from otel_perf.delivery.transport import Delivered, Outcome, Refused, Retry
 
 __all__ = ["ExporterDestination"]
@@ -21,7 +22,7 @@ MOST_ATTEMPTS: Final = 2
 repeating, and the batch must then be dropped (OpenTelemetry specification, ``Export(batch)``)."""
 
 
-class ExporterDestination:
+class ExporterDestination(SenderLife):
     """Finished SDK spans on their way into one exporter object.
 
     Attributes:
@@ -46,30 +47,6 @@ class ExporterDestination:
         """Take in finished spans, oldest first; above the bound the oldest that wait are dropped and counted."""
         if spans:
             self._sender.offer(spans, len(spans))
-
-    def start(self) -> None:
-        """Start the thread, so that no ``offer`` has to."""
-        self._sender.start()
-
-    def flush(self, deadline_ns: int) -> bool:
-        """Export what waits; ``True`` when the exporter took every span offered before, by the deadline."""
-        return self._sender.flush(deadline_ns)
-
-    def hurry(self) -> None:
-        """Begin to send what waits, without waiting for it, so that several destinations can flush together."""
-        self._sender.hurry()
-
-    def close_by(self, deadline_ns: int) -> None:
-        """Begin the end without waiting, so that several destinations can end at the same time; see ``shutdown``."""
-        self._sender.close_by(deadline_ns)
-
-    def shutdown(self, deadline_ns: int) -> bool:
-        """Export what waits until the deadline (monotonic ns), account for the rest, shut the exporter down."""
-        return self._sender.shutdown(deadline_ns)
-
-    def after_fork_in_child(self) -> None:
-        """Start empty, with an account at zero. What the exporter itself needs after a fork is its own business."""
-        self._sender.after_fork_in_child()
 
 
 def _no_size(_span: ReadableSpan) -> int:
