@@ -4,7 +4,7 @@ An adopted provider is only ever added to, by public calls; never replaced, neve
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -13,7 +13,8 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
-from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
+from opentelemetry.util.types import Attributes
 
 from otel_perf.core.guard import guard, logger
 
@@ -56,6 +57,31 @@ class OwnedProcessors(SynchronousMultiSpanProcessor):
             super().on_end(span)
 
 
+class CurrentSampler(Sampler):
+    """The sampler of the present ``instrument()``: a tracer keeps for ever the sampler object it was made with."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        """Begin with one."""
+        self.current = sampler
+
+    def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's signature
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: trace.SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[trace.Link] | None = None,
+        trace_state: trace.TraceState | None = None,
+    ) -> SamplingResult:
+        """What the present one decides."""
+        return self.current.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        """What the present one says of itself."""
+        return self.current.get_description()
+
+
 @dataclass(slots=True)
 class Provision:
     """The provider that is in use.
@@ -64,12 +90,14 @@ class Provision:
         provider: The SDK provider; ``None`` never.
         ownership: Whose it is.
         processors: The processors of our own provider; ``None`` for an adopted one.
+        sampler: The sampler of our own provider; ``None`` for an adopted one.
         note: One line about it that a user should know, if any.
     """
 
     provider: SdkTracerProvider
     ownership: Ownership
     processors: OwnedProcessors | None
+    sampler: CurrentSampler | None = None
     note: str | None = None
 
 
@@ -111,23 +139,32 @@ def provide(
             return _adopt(present, ours)
         if owned is None:
             owned = _known.owned = _make(ours, resource, sampler, limits)
-        elif owned.provider.resource.attributes.get("service.name") != resource.attributes.get("service.name"):
-            owned.note = "spans of other libraries keep the service name that was set first in this process"
+        else:
+            _renew(owned, resource, sampler)
         if owned.ownership == "private":
             _publish(owned, present, set_global=set_global)
         return owned
 
 
 def _make(ours: SpanProcessor, resource: Resource, sampler: Sampler, limits: SpanLimits) -> Provision:
-    processors = OwnedProcessors(ours)
+    processors, current = OwnedProcessors(ours), CurrentSampler(sampler)
     provider = SdkTracerProvider(
-        sampler=sampler,
+        sampler=current,
         resource=resource,
         shutdown_on_exit=False,
         active_span_processor=processors,
         span_limits=limits,
     )
-    return Provision(provider, "private", processors)
+    return Provision(provider, "private", processors, current)
+
+
+def _renew(owned: Provision, resource: Resource, sampler: Sampler) -> None:
+    """Our provider again, in another life: the sampler is renewed, the resource cannot be."""
+    if owned.sampler is not None:
+        owned.sampler.current = sampler
+    same = owned.provider.resource.attributes.get("service.name") == resource.attributes.get("service.name")
+    kept = "spans of other libraries keep the service name that was set first in this process"
+    owned.note = None if same else kept
 
 
 def _publish(owned: Provision, present: trace.TracerProvider, *, set_global: bool) -> None:

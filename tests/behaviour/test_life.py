@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 import otel_perf
 from otel_perf.core.intake import intake
@@ -75,6 +76,19 @@ def test_instrument_shutdown_instrument(sink: HttpSink) -> None:
 
     assert dict(sink.span_names) == {f"execute_tool life {life}": 1 for life in range(5)}
     assert sink.doubled == 0
+
+
+def test_each_life_has_its_own_sampler(sink: HttpSink) -> None:
+    """Also for the spans of other libraries, whose tracers outlive it."""
+    tracer = trace.get_tracer("library")
+    seen = []
+    for sampler in ("always_on", "always_off", "always_on"):
+        life = otel_perf.instrument(endpoint=sink.url, sampler=sampler)
+        with life, otel_perf.tool_call("tool"), tracer.start_as_current_span("query") as span:
+            seen.append(span.is_recording())
+
+    assert seen == [True, False, True]
+    assert dict(sink.span_names) == {"execute_tool tool": 2, "query": 2}
 
 
 def test_shutdown_from_many_threads(sink: HttpSink) -> None:
