@@ -1,17 +1,24 @@
 """The one folder in which a process keeps what has to outlive it: nobody else reads it, and no repository takes it."""
 
+import os
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from otel_perf.core import clock
 from otel_perf.core.file_system import FileSystem, write_all
+from otel_perf.core.guard import logger
 
 __all__ = ["StateFolder"]
 
 IGNORE_ALL: Final = b"*\n"
+FIRST_RETRY_SECONDS: Final = 1.0
+LONGEST_RETRY_SECONDS: Final = 60.0
 
 
 class StateFolder:
-    """A folder and its parts, made when they are needed.
+    """A folder and its parts, made when they are needed, and whether the disk wants to.
 
     Attributes:
         path: Where it is.
@@ -22,6 +29,25 @@ class StateFolder:
         """Touch nothing yet."""
         self.path = path
         self.files = files or FileSystem()
+        self._renew()
+
+    def _renew(self) -> None:
+        self._instance: str | None = None
+        self._failing = False
+        self._retry_seconds = FIRST_RETRY_SECONDS
+        self._retry_at_ns = 0
+
+    @property
+    def instance(self) -> str:
+        """How this process is called in the folder: time, process id, random number, so that names sort by age."""
+        if self._instance is None:
+            now = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC)
+            self._instance = f"{now:%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"
+        return self._instance
+
+    def after_fork_in_child(self) -> None:
+        """The child is another process."""
+        self._renew()
 
     def part(self, *names: str) -> Path:
         """The folder ``names`` below this one, made if need be: 0700, ours, no symbolic link.
@@ -57,3 +83,27 @@ class StateFolder:
             write_all(self.files, descriptor, IGNORE_ALL)
         finally:
             self.files.close(descriptor)
+
+    # -- when the disk does not want to ----------------------------------------------------------------------------
+
+    def usable(self) -> bool:
+        """Whether it is worth trying to write."""
+        return not self._failing or clock.monotonic_ns() >= self._retry_at_ns
+
+    def fail(self, error: OSError) -> None:
+        """Writing failed: told once, tried again after 1 s, later after up to 60 s."""
+        if not self._failing:
+            logger.warning(
+                "otel_perf: the state folder %s cannot be used (%s): what is not delivered waits in memory only",
+                self.path, error.strerror or error,
+            )  # fmt: skip
+            self._failing = True
+            self._retry_seconds = FIRST_RETRY_SECONDS
+        self._retry_at_ns = clock.monotonic_ns() + int(self._retry_seconds * 1e9)
+        self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
+
+    def recover(self) -> None:
+        """Writing works."""
+        if self._failing:
+            self._failing = False
+            logger.warning("otel_perf: the state folder %s can be used again", self.path)

@@ -88,12 +88,17 @@ class DiskSpool:
         self._on_adopted = on_adopted
         self._on_lost = on_lost
 
+    @property
+    def items(self) -> int:
+        """Spans or metric points on disk, in the care of this process."""
+        return sum(entry.name.items for entry in self._entries)
+
     # -- storing -------------------------------------------------------------------------------------------------
 
     @property
     def accepting(self) -> bool:
         """Whether parcels may be brought before the end."""
-        return not self._settings.only_at_end and not self._closed and self._folder.usable()
+        return not self._settings.only_at_end and not self._closed and self._folder.home.usable()
 
     def keep(self, parcel: Parcel) -> bool:
         """Store the parcel; ``False`` when the disk does not take it now, or another thread is stuck in it."""
@@ -105,7 +110,7 @@ class DiskSpool:
             self._lock.release()
 
     def _keep(self, parcel: Parcel) -> bool:
-        if self._closed or not self._folder.usable():
+        if self._closed or not self._folder.home.usable():
             return False
         data = pack(Segment(self._signal, parcel.items, clock.wall_ns(), parcel.body()))
         if len(data) > self._settings.max_bytes:
@@ -113,9 +118,9 @@ class DiskSpool:
         try:
             entry = self._store(Name(self._sequence, (), parcel.items), data)
         except OSError as error:
-            self._folder.fail(error)
+            self._folder.home.fail(error)
             return False
-        self._folder.recover()
+        self._folder.home.recover()
         self._sequence += 1
         self._last_kept = parcel
         self._entries.append(entry)
@@ -257,7 +262,7 @@ class DiskSpool:
         except FileNotFoundError:
             pass  # set aside, or removed by somebody
         except OSError as error:
-            self._folder.fail(error)
+            self._folder.home.fail(error)
         self._tidy()
 
     def _tidy(self) -> None:
@@ -285,5 +290,5 @@ class DiskSpool:
         """Start empty, in a folder of the child's own; what there is belongs to the parent."""
         for shelf in self._shelves:
             shelf.abandon()
-        self._folder.after_fork_in_child()
+        self._folder.home.after_fork_in_child()
         self._reset()

@@ -1,22 +1,19 @@
 """The spool of one state folder, as one process uses it: its own shelves, those of the dead, and what was set aside.
 
 ``spool/<instance>/<destination>/`` holds segments and a lock file. The lock ends with the process that made the
-folder; whoever gets it then delivers what is there. An instance is a start time, a process id and a random number, so
-that names sort by age. ``spool/refused/`` and ``spool/damaged/`` keep the last of what was set aside, to be looked at.
+folder; whoever gets it then delivers what is there. ``spool/refused/`` and ``spool/damaged/`` keep the last of what
+was set aside, to be looked at.
 """
 
 import contextlib
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 from otel_perf.core import clock
 from otel_perf.core.file_system import write_all
-from otel_perf.core.guard import logger
 from otel_perf.core.state_folder import StateFolder
 from otel_perf.delivery.segments import Name
 from otel_perf.delivery.shelf import LOCK, Shelf
@@ -28,8 +25,6 @@ ASIDE: Final = ("refused", "damaged")
 MOST_ASIDE: Final = 16
 MOST_ASIDE_BYTES: Final = 4 * 1024 * 1024
 """Of each kind; the oldest go first, uncounted: their items were counted when they were set aside."""
-FIRST_RETRY_SECONDS: Final = 1.0
-LONGEST_RETRY_SECONDS: Final = 60.0
 
 
 def destination_key(signal: str, protocol: str, url: str, ordinal: int = 0) -> str:
@@ -50,28 +45,20 @@ class SpoolFolder:
 
     def __init__(self, home: StateFolder) -> None:
         """Touch nothing yet."""
+        self.home = home
         self.files = home.files
-        self._home = home
-        self._instance: str | None = None
-        self._failing = False
-        self._retry_seconds = FIRST_RETRY_SECONDS
-        self._retry_at_ns = 0
 
     # -- own and others' folders ---------------------------------------------------------------------------------
 
     def own(self, key: str) -> Shelf:
         """A new folder for the segments of a destination, locked. May raise ``OSError``."""
-        for _ in range(3):
-            if self._instance is None:
-                self._instance = _new_instance()
-            folder = self._home.part(SPOOL, self._instance, key)
-            lock = self.files.lock(folder / LOCK)
-            if lock is not None:
-                write_all(self.files, lock, f"{os.getpid()} {clock.wall_ns()}\n".encode())
-                self.files.sync_folder(folder)
-                return Shelf(self.files, folder, lock)
-            self._instance = None  # somebody took it over before it was locked
-        raise OSError("the spool's folder cannot be locked")
+        folder = self.home.part(SPOOL, self.home.instance, key)
+        lock = self.files.lock(folder / LOCK)
+        if lock is None:  # somebody took it for an orphan before it was locked, and will have removed it in a moment
+            raise OSError("the folder is locked")
+        write_all(self.files, lock, f"{os.getpid()} {clock.wall_ns()}\n".encode())
+        self.files.sync_folder(folder)
+        return Shelf(self.files, folder, lock)
 
     def orphans(self, key: str) -> Iterator[Shelf]:
         """The folders of processes that have ended, oldest first, locked; one that cannot be opened is left out."""
@@ -82,11 +69,11 @@ class SpoolFolder:
                     yield Shelf(self.files, folder, lock)
 
     def _others(self, key: str) -> Iterator[Path]:
-        root = self._home.path / SPOOL
+        root = self.home.path / SPOOL
         with contextlib.suppress(FileNotFoundError):
             for instance in self.files.names(root):
                 folder = root / instance / key
-                if instance not in {self._instance, *ASIDE} and self._is_folder(folder):
+                if instance not in {self.home.instance, *ASIDE} and self._is_folder(folder):
                     yield folder
 
     def _is_folder(self, path: Path) -> bool:
@@ -95,15 +82,11 @@ class SpoolFolder:
         except OSError:
             return False
 
-    def after_fork_in_child(self) -> None:
-        """The child keeps its own."""
-        self._instance = None
-
     # -- set aside -----------------------------------------------------------------------------------------------
 
     def set_aside(self, shelf: Shelf, name: Name, kind: Literal["refused", "damaged"]) -> None:
         """Move a segment out of the way, and the oldest of those out of the folder. May raise ``OSError``."""
-        folder = self._home.part(SPOOL, kind)
+        folder = self.home.part(SPOOL, kind)
         target = folder / f"{shelf.folder.parent.name}.{shelf.folder.name}.{name.text()}"
         shelf.set_aside(name, target)
         self._thin_out(folder)
@@ -116,32 +99,3 @@ class SpoolFolder:
             total -= size
             with contextlib.suppress(FileNotFoundError):
                 self.files.unlink(path)
-
-    # -- when the disk does not want to ----------------------------------------------------------------------------
-
-    def usable(self) -> bool:
-        """Whether it is worth trying to write."""
-        return not self._failing or clock.monotonic_ns() >= self._retry_at_ns
-
-    def fail(self, error: OSError) -> None:
-        """Writing failed: told once, tried again after 1 s, later after up to 60 s."""
-        if not self._failing:
-            logger.warning(
-                "otel_perf: the spool in %s cannot be used (%s): what is not delivered waits in memory only",
-                self._home.path, error.strerror or error,
-            )  # fmt: skip
-            self._failing = True
-            self._retry_seconds = FIRST_RETRY_SECONDS
-        self._retry_at_ns = clock.monotonic_ns() + int(self._retry_seconds * 1e9)
-        self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
-
-    def recover(self) -> None:
-        """Writing works."""
-        if self._failing:
-            self._failing = False
-            logger.warning("otel_perf: the spool in %s can be used again", self._home.path)
-
-
-def _new_instance() -> str:
-    started = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC)
-    return f"{started:%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"

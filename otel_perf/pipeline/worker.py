@@ -95,6 +95,7 @@ class Worker:
         self._overflow = overflow
         self.open_calls = open_calls
         self.end_of_call: Callable[[], object] = _nothing
+        self.after_drain: Callable[[], object] = _nothing
         self.restarts = 0
         self.cpu_ns = 0
         self._reset()
@@ -158,6 +159,7 @@ class Worker:
             clock.system_clock.calibrate()
             if self._drain_all():
                 last_traffic_ns = clock.monotonic_ns()
+            self.after_drain()
             now = clock.monotonic_ns()
             if now - last_second_ns >= SECOND_NS:
                 last_second_ns = now

@@ -77,6 +77,7 @@ class Engine:
         )
         self._termination = Termination(self._deliver_now, self.worker.ask_at_end_of_call)
         self.worker.end_of_call = self._termination.end_of_call
+        self.worker.after_drain = self._note_on_disk
         self._ended = False
         self._ticker = Ticker([*self.metrics_out.jobs, *self._tail_jobs()])
 
@@ -92,6 +93,10 @@ class Engine:
                 sampler.decide_all()
             else:
                 sampler.sweep(clock.monotonic_ns())
+
+    def _note_on_disk(self) -> None:
+        waiting = len(intake.finished) + len(intake.foreign)
+        self.outlets.note_on_disk(self.worker.balance((), 0).calls + waiting, waiting)
 
     def _provide(self, given: TracerProvider | None) -> Provision:
         settings = self.loaded.settings
@@ -176,6 +181,7 @@ class Engine:
         origin.withdraw()
         self._ended = True
         self._termination.uninstall()
+        self.outlets.on_disk.close()
         return drained and delivered
 
     def after_fork_in_child(self) -> None:
@@ -251,7 +257,10 @@ class Engine:
             found.append("tool spans are SDK spans, since other processors listen; they cost what SDK spans cost")
         if not self.outlets.spans and not self.outlets.exporters:
             found.append("no endpoint: nothing leaves the process")
+        if self.open_calls.given_up:
+            found.append(f"{self.open_calls.given_up} running calls are not under watch: too many run at the same time")
         found.extend(late_provider.notes())
         found.extend(self._surroundings.notes)
+        found.extend(self.outlets.on_disk.notes)
         found.extend(str(problem) for problem in self.loaded.problems if "package" in problem.rule)
         return tuple(found)

@@ -14,7 +14,7 @@ from otel_perf.config.proxies import proxy_for
 from otel_perf.core.clock import system_clock
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationAccount, DestinationBalance
-from otel_perf.delivery.destination import MetricDestination, SpanDestination
+from otel_perf.delivery.destination import DeltaMetricDestination, MetricDestination, SpanDestination
 from otel_perf.delivery.exporter_destination import ExporterDestination
 from otel_perf.delivery.queues import QueueLimits
 from otel_perf.delivery.readable_delivery import ReadableDelivery
@@ -25,6 +25,7 @@ from otel_perf.delivery.span_request import encode_resource, encode_scope
 from otel_perf.delivery.tail_sampling import TailPolicy, TailSampler
 from otel_perf.delivery.transport import open_transport
 from otel_perf.pipeline.worker import Carrier
+from otel_perf.runtime.on_disk import OnDisk
 from otel_perf.runtime.origin import SCOPE
 from otel_perf.runtime.surroundings import Surroundings
 
@@ -85,6 +86,7 @@ class Outlets:
         spans: Where spans go.
         exporters: The application's own span exporters.
         metrics: Where metrics go.
+        on_disk: What is kept in the state folder.
         tail_sampler: Holds spans back until their trace has ended; ``None`` unless asked for.
     """
 
@@ -94,14 +96,14 @@ class Outlets:
         """Make one outlet per destination and signal; nothing is connected yet."""
         self._loaded = loaded
         self._hooks = Hooks(on_export_error=extras.on_export_error)
+        self.on_disk = OnDisk(loaded)
         surroundings = surroundings or Surroundings()
         self.encoder = make_encoder(resource)
         self.spans: tuple[SpanDestination, ...] = tuple(
             self._spans_to(to) for to in surroundings.reachable(loaded.destinations.traces)
         )
         self.metrics: tuple[MetricDestination, ...] = tuple(
-            MetricDestination(to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks)
-            for to in surroundings.reachable(loaded.destinations.metrics)
+            self._metrics_to(to) for to in surroundings.reachable(loaded.destinations.metrics)
         )
         self.exporters = tuple(
             ExporterDestination(f"{type(exporter).__name__}-{number}", exporter, hooks=self._hooks)
@@ -122,7 +124,16 @@ class Outlets:
         return TailSampler(self.spans, policy)
 
     def _spans_to(self, to: Destination) -> SpanDestination:
-        return SpanDestination(to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks)
+        return SpanDestination(
+            to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks_for(to)
+        )
+
+    def _metrics_to(self, to: Destination) -> MetricDestination:
+        kind = MetricDestination if self._loaded.settings.metric_temporality == "cumulative" else DeltaMetricDestination
+        return kind(to.name, open_transport(to, proxy=proxy_for(to)), self._sender_settings(to), self._hooks_for(to))
+
+    def _hooks_for(self, to: Destination) -> Hooks:
+        return replace(self._hooks, spool=self.on_disk.spool(to))
 
     def _sender_settings(self, to: Destination) -> SenderSettings:
         settings = self._loaded.settings
@@ -172,7 +183,7 @@ class Outlets:
 
         With ``ended`` they wait in vain: their calls ended after the shutdown, or it had no time for them.
         """
-        for account in [*(span.account for span in self.spans), *(exporter.account for exporter in self.exporters)]:
+        for account in self._span_accounts():
             found = account.balance()
             found = replace(found, accepted=found.accepted + waiting_spans)
             if ended and waiting_spans:
@@ -183,6 +194,15 @@ class Outlets:
         for metrics in self.metrics:
             yield metrics.account.balance()
 
+    def note_on_disk(self, calls: int, waiting_calls: int) -> None:
+        """Write down what would be lost if the process ended now: of ``calls`` so many wait for the worker."""
+        balances = [account.balance() for account in self._span_accounts()]
+        guard.call("ledger file", self.on_disk.note, calls, waiting_calls, balances)
+
+    def _span_accounts(self) -> Iterator[DestinationAccount]:
+        yield from (to.account for to in self.spans)
+        yield from (exporter.account for exporter in self.exporters)
+
     def after_fork_in_child(self, resource: Resource) -> None:
         """Start empty, as the child's own resource."""
         self.encoder.group = make_encoder(resource).group
@@ -190,6 +210,7 @@ class Outlets:
             self.tail_sampler.forget()
         for outlet in self._all():
             guard.call("fork", outlet.after_fork_in_child)
+        guard.call("fork", self.on_disk.after_fork_in_child)
 
 
 def make_encoder(resource: Resource) -> SpanEncoder:

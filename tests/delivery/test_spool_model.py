@@ -41,6 +41,7 @@ class Process:
         self.spool = DiskSpool(folder, KEY, "traces", SpoolSettings(max_bytes=BIG, max_age_seconds=1e9))
         self.spool.attach(self._adopt, self._lose)
         self.own: list[Group] = []
+        self.lent: Any = None  # what was taken out last
         self.account: Counter[str] = Counter()
 
     def _adopt(self, items: int) -> None:
@@ -167,6 +168,7 @@ class SpoolMachine(RuleBasedStateMachine):
         before = process.account["spool_damaged"]
         parcel = self.attempt(process, process.spool.oldest, lambda: None)
         self.counted_damaged += process.account["spool_damaged"] - before
+        process.lent = parcel
         if parcel is None:
             return None
         ids = ids_of(parcel.body())
@@ -252,7 +254,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 20), at=st.integers(0, 400), cut=st.booleans())
     def rot(self, number: int, at: int, cut: bool) -> None:
         """A byte of a stored segment changes, or its end is missing."""
-        lent = {process.spool._lent.entry.name for process in self.living if process.spool._lent is not None}
+        lent = {parcel.entry.name for process in self.living if (parcel := process.lent) is not None}
         names = [name for name in sorted(self.disk.files) if name.endswith(".segment") and "refused" not in name]
         names = [name for name in names if "damaged" not in name and not any(n.text() in name for n in lent)]
         if not names:
@@ -307,7 +309,7 @@ class SpoolMachine(RuleBasedStateMachine):
         """What a process has taken in is what it has let out and what it still holds."""
         for process in getattr(self, "living", ()):
             account = process.account
-            held = sum(entry.name.items for entry in process.spool._entries)
+            held = process.spool.items
             out = account["delivered"] + account["spool_damaged"] + account["spool_evicted"]
             assert account["kept"] + account["adopted"] == out + held
 
