@@ -17,7 +17,7 @@ try:
 except ImportError:  # there are no such locks on this platform, so nobody's life can be told from them
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Kept", "SpoolReport", "SpooledDestination", "SpoolingProcess", "read_spool"]
+__all__ = ["Kept", "SpoolReport", "SpooledDestination", "SpoolingProcess", "look_at_lock", "read_spool"]
 
 NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 LONGEST_LOCK: Final = 64
@@ -106,7 +106,7 @@ def read_spool(home: Path) -> SpoolReport:
 def _process(files: FileSystem, folder: Path) -> SpoolingProcess:
     found, pid = [], None
     for key in _folders(files, folder):
-        written, held = _lock(folder / key / LOCK)
+        written, held = look_at_lock(folder / key / LOCK)
         pid = written if pid is None else pid
         found.append(SpooledDestination(key, _kept(files, folder / key), held))
     return SpoolingProcess(folder.name, pid, tuple(found))
@@ -140,7 +140,7 @@ def _sum(kept: list[Kept]) -> Kept:
     )
 
 
-def _lock(path: Path) -> tuple[int | None, bool | None]:
+def look_at_lock(path: Path) -> tuple[int | None, bool | None]:
     """The process id in a lock file, and whether somebody holds it (asked without taking it from anybody)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | NO_LINK)

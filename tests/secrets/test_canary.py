@@ -141,6 +141,9 @@ def test_t75_with_the_backend_away_a_secret_is_in_no_file(tmp_path: Path, level:
     )
     assert found_in(left, SECRET) == []
     assert found_in(left, KEY) == []
+    spooled = {name: content for name, content in left.items() if name.endswith(".segment")}
+    assert found_in(spooled, "log_in")
+    assert bool(found_in(spooled, HARMLESS)) is (level == "full")
 
 
 @pytest.mark.parametrize("where", ["endpoint", "proxy"])
