@@ -389,3 +389,15 @@ def test_a_callback_that_schedules_the_next_is_no_endless_chain(real_capture: Ca
     gc.collect()
     assert first[0]() is None
     assert last[0] == last[1]
+
+
+def test_calls_that_are_not_under_watch_are_told(real_capture: Capture) -> None:
+    """When more calls run than can be watched, the status says how many are not listed."""
+    engine = real_capture._engine  # noqa: SLF001 - as above
+    engine.open_calls._max_open = 16  # noqa: SLF001 - the bound is the subject
+    blocks = [otel_perf.tool_call("open") for _ in range(40)]
+    with contextlib.ExitStack() as stack:
+        for block in blocks:
+            stack.enter_context(block)
+        assert len(real_capture.open_calls) == 16
+        assert [note for note in engine.notes() if note.startswith("24 running calls are not under watch")]
