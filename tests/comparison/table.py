@@ -77,7 +77,7 @@ def _cell(row: Row) -> str:
     elif row.exit_seconds is not None and row.fault.startswith("exit"):
         parts.append(f"exit {row.exit_seconds:.1f} s")
     if row.doubled:
-        parts.append(f"{row.doubled:,} doubled")
+        parts.append(f"{row.doubled:,} doubled" + (", told as uncertain" if row.doubled == row.uncertain else ""))
     return "; ".join(parts)
 
 

@@ -34,6 +34,7 @@ CATALOGUE: Final[Mapping[str, str]] = {
     "T-30": "the interpreter's own shutdown",
     "T-31": "daemon threads that record while the process ends",
     "T-32": "-X dev, -W error, -O, -I, closed standard streams",
+    "T-43": "any umask: who may read the files",
     "T-48": "every public function with every nasty value",
     "T-49": "decorated functions that raise",
     "T-50": "every kind of decorated function",
