@@ -56,8 +56,12 @@ class SpoolFolder:
         lock = self.files.lock(folder / LOCK)
         if lock is None:  # somebody took it for an orphan before it was locked, and will have removed it in a moment
             raise OSError("the folder is locked")
-        write_all(self.files, lock, f"{os.getpid()} {clock.wall_ns()}\n".encode())
-        self.files.sync_folder(folder)
+        try:
+            write_all(self.files, lock, f"{os.getpid()} {clock.wall_ns()}\n".encode())
+            self.files.sync_folder(folder)
+        except OSError:
+            self.files.close(lock)
+            raise
         return Shelf(self.files, folder, lock)
 
     def orphans(self, key: str) -> Iterator[Shelf]:
