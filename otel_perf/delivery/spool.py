@@ -20,8 +20,8 @@ from otel_perf.delivery.transport import Signal
 
 __all__ = ["DiskSpool", "SpoolSettings"]
 
-LOCK_SECONDS: Final = 0.5
-"""A disk that hangs holds up the sender's own thread only; whoever else asks gives up after that long."""
+LOCK_SECONDS: Final = 0.2
+"""A disk that hangs holds up the sender's own thread only; whoever else asks gives up after that long, once."""
 SCAN_NS: Final = 30 * 1_000_000_000
 
 
@@ -81,7 +81,7 @@ class DiskSpool:
         self._scan_at_ns = 0
         self._lent: SpooledParcel | None = None
         self._last_kept: Parcel | None = None
-        self._closed = False
+        self._closed = self._stuck = False
 
     def attach(self, on_adopted: Callable[[int], None], on_lost: Callable[[int, str], None]) -> None:
         """Whom to tell of items that were taken over from others, and of spooled items that are lost."""
@@ -102,12 +102,16 @@ class DiskSpool:
 
     def keep(self, parcel: Parcel) -> bool:
         """Store the parcel; ``False`` when the disk does not take it now, or another thread is stuck in it."""
-        if not self._lock.acquire(timeout=LOCK_SECONDS):
+        if not self._acquire():
             return False
         try:
             return parcel is self._last_kept or self._keep(parcel)
         finally:
             self._lock.release()
+
+    def _acquire(self) -> bool:
+        self._stuck = not self._lock.acquire(timeout=0.0 if self._stuck else LOCK_SECONDS)
+        return not self._stuck
 
     def _keep(self, parcel: Parcel) -> bool:
         if self._closed or not self._folder.home.usable():
@@ -276,7 +280,7 @@ class DiskSpool:
 
     def close(self) -> None:
         """Let go of everything: what is left is for the next process."""
-        if not self._lock.acquire(timeout=LOCK_SECONDS):
+        if not self._acquire():
             return  # the disk hangs; the locks end with the process
         try:
             self._closed = True
