@@ -159,8 +159,8 @@ def _trace_function(  # noqa: PLR0915 - in line on purpose, see the module
         else:
             call.scope = inherit(call)
         token = attach(context_class({**current, span_key: call, call_key: call}))
-        started(call)
         call.start_ns = state.now_ns()
+        started(call)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:

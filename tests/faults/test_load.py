@@ -18,7 +18,7 @@ def under_load(what: str, threads: int, calls: int, url: str, folder: Path, **op
     """Run the program; its figures are facts."""
     ended = run(PROGRAM, what, threads, calls, url, folder=folder, seconds=600, **options)
     assert ended.code == 0, ended.err
-    assert "Traceback" not in ended.err or what in {"exporter raises", "callback raises", "redactor raises"}
+    assert "Traceback" not in ended.err or what in {"exporter raises", "callback raises", "redactor raises"}, ended.err
     return ended
 
 

@@ -47,3 +47,25 @@ def test_t14_an_internal_error_costs_no_span(
     assert status.worker_restarts == (0 if guarded else 1)
     assert status.internal_errors["open calls" if guarded else "worker"] >= 1
     assert status.balanced
+
+
+def test_a_call_is_never_seen_without_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at running calls between any two steps of a call's beginning finds when it began."""
+    from otel_perf.core.intake import intake
+
+    seen: list[int] = []
+    now_ns = intake.now_ns
+
+    def look() -> int:
+        seen.extend(call.start_ns for call in list(intake.started))
+        return now_ns()
+
+    @otel_perf.tool
+    def leaf() -> None:
+        seen.extend(call.start_ns for call in list(intake.started))
+
+    with http_sink() as sink, otel_perf.instrument(endpoint=sink.url):
+        monkeypatch.setattr(intake, "now_ns", look)
+        for _ in range(20):
+            leaf()
+    assert seen
