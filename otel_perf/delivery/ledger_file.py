@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ from otel_perf.core import clock
 from otel_perf.core.guard import logger
 from otel_perf.core.state_folder import StateFolder
 
-__all__ = ["AtRisk", "Ended", "LedgerFile"]
+__all__ = ["AtRisk", "Ended", "LedgerFile", "pack", "read"]
 
 LEDGER: Final = "ledger"
 MAGIC: Final = b"otelledg"
@@ -32,6 +32,8 @@ HEAD: Final = struct.Struct("<8sHHIQQQ")
 ROW: Final = struct.Struct("<120sQQQ")
 CHECKSUM_BYTES: Final = 16
 MOST_BYTES: Final = 1 << 20
+ATTEMPTS: Final = 3
+"""Another process may take a new file for one that was left, in the moment before it is locked, and remove it."""
 
 
 class AtRisk(NamedTuple):
@@ -55,12 +57,14 @@ class Ended(NamedTuple):
 
     Attributes:
         pid: Its process id.
+        started_unix_ns: When it began.
         written_unix_ns: When it last wrote.
         calls: Its calls until then.
         rows: Its destinations.
     """
 
     pid: int
+    started_unix_ns: int
     written_unix_ns: int
     calls: int
     rows: tuple[AtRisk, ...]
@@ -89,28 +93,24 @@ class LedgerFile:
         self._started_unix_ns = clock.wall_ns()
         self._descriptor: int | None = None
         self._path: Path | None = None
-        self._last: tuple[int, list[bytes]] = (-1, [])
+        self._last: tuple[int, tuple[AtRisk, ...]] = (-1, ())
         self._closed = False
 
-    def update(self, calls: int, rows: Iterable[AtRisk]) -> None:
+    def update(self, calls: int, rows: Sequence[AtRisk]) -> None:
         """Write down how things stand; does nothing when they have not changed. Raises nothing foreseeable."""
         if self._closed or not self._home.usable():
             return
-        state = _pack_rows(rows)
-        if self._descriptor is not None and (calls, state) == self._last:
+        state = (calls, tuple(rows))
+        if self._descriptor is not None and state == self._last:
             return
-        self._last = (calls, state)
+        self._last = state
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
-            self._home.files.overwrite(self._descriptor, self._entry(calls, state))
+            entry = Ended(os.getpid(), self._started_unix_ns, clock.wall_ns(), *state)
+            self._home.files.overwrite(self._descriptor, pack(entry))
         except OSError as error:
             self._home.fail(error)
-
-    def _entry(self, calls: int, rows: Sequence[bytes]) -> bytes:
-        times = (self._started_unix_ns, clock.wall_ns())
-        body = HEAD.pack(MAGIC, VERSION, len(rows), os.getpid(), *times, calls) + b"".join(rows)
-        return body + hashlib.blake2b(body, digest_size=CHECKSUM_BYTES).digest()
 
     def _open(self) -> int:
         folder = self._home.part(LEDGER)
@@ -118,11 +118,12 @@ class LedgerFile:
             self._looked = True
             self._report([ended for path in self._others(folder) if (ended := self._take(path)) is not None])
         self._path = folder / f"{self._home.instance}.bin"
-        lock = self._home.files.lock(self._path)
-        if lock is None:
-            raise OSError("the ledger file is locked")
-        self._home.recover()
-        return lock
+        for _ in range(ATTEMPTS):
+            lock = self._home.files.lock(self._path)
+            if lock is not None:
+                self._home.recover()
+                return lock
+        raise OSError("the ledger file is locked")
 
     def _others(self, folder: Path) -> list[Path]:
         return [folder / name for name in self._home.files.names(folder) if name.endswith(".bin")]
@@ -169,11 +170,19 @@ class LedgerFile:
         self._reset()
 
 
+def pack(entry: Ended) -> bytes:
+    """The bytes of a file."""
+    rows = b"".join(ROW.pack(row.destination.encode("utf-8", "replace")[:120], *row[1:]) for row in entry.rows)
+    times = (entry.started_unix_ns, entry.written_unix_ns)
+    body = HEAD.pack(MAGIC, VERSION, len(entry.rows), entry.pid, *times, entry.calls) + rows
+    return body + hashlib.blake2b(body, digest_size=CHECKSUM_BYTES).digest()
+
+
 def read(data: bytes) -> Ended | None:
     """What a file says; ``None`` for one that says nothing, or not what was written."""
     if len(data) < HEAD.size + CHECKSUM_BYTES:
         return None
-    magic, version, count, pid, _, written_unix_ns, calls = HEAD.unpack_from(data)
+    magic, version, count, pid, started_unix_ns, written_unix_ns, calls = HEAD.unpack_from(data)
     end = HEAD.size + count * ROW.size
     if (magic, version) != (MAGIC, VERSION) or len(data) < end + CHECKSUM_BYTES:
         return None
@@ -184,11 +193,7 @@ def read(data: bytes) -> Ended | None:
         AtRisk(name.rstrip(b"\0").decode("utf-8", "replace"), *numbers)
         for name, *numbers in ROW.iter_unpack(data[HEAD.size : end])
     )
-    return Ended(pid, written_unix_ns, calls, rows)
-
-
-def _pack_rows(rows: Iterable[AtRisk]) -> list[bytes]:
-    return [ROW.pack(row.destination.encode("utf-8", "replace")[:120], *row[1:]) for row in rows]
+    return Ended(pid, started_unix_ns, written_unix_ns, calls, rows)
 
 
 def _line(ended: Ended) -> str:

@@ -22,6 +22,8 @@ __all__ = ["SpoolFolder", "destination_key"]
 
 SPOOL: Final = "spool"
 ASIDE: Final = ("refused", "damaged")
+ATTEMPTS: Final = 3
+"""Another process may take a new folder for an orphan, in the moment before it is locked, and remove it."""
 MOST_ASIDE: Final = 16
 MOST_ASIDE_BYTES: Final = 4 * 1024 * 1024
 """Of each kind; the oldest go first, uncounted: their items were counted when they were set aside."""
@@ -52,10 +54,16 @@ class SpoolFolder:
 
     def own(self, key: str) -> Shelf:
         """A new folder for the segments of a destination, locked. May raise ``OSError``."""
-        folder = self.home.part(SPOOL, self.home.instance, key)
-        lock = self.files.lock(folder / LOCK)
-        if lock is None:  # somebody took it for an orphan before it was locked, and will have removed it in a moment
-            raise OSError("the folder is locked")
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError):
+                folder = self.home.part(SPOOL, self.home.instance, key)
+                lock = self.files.lock(folder / LOCK)
+                if lock is not None:
+                    return self._signed(folder, lock)
+        raise OSError("the folder is locked")
+
+    def _signed(self, folder: Path, lock: int) -> Shelf:
+        """Write down who we are, for people."""
         try:
             write_all(self.files, lock, f"{os.getpid()} {clock.wall_ns()}\n".encode())
             self.files.sync_folder(folder)
