@@ -156,7 +156,8 @@ class Worker:
             quiet = clock.monotonic_ns() - last_traffic_ns >= QUIET_AFTER_NS
             if not self._behind:
                 self._sleep(quiet=quiet)
-            clock.system_clock.calibrate()
+            with self.lock:  # one slice, one offset: all destinations tell the same times
+                clock.system_clock.calibrate()
             if self._drain_all():
                 last_traffic_ns = clock.monotonic_ns()
             self.after_drain()

@@ -48,6 +48,12 @@ def as_account(span: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def differing(received: dict[str, Any], sent: dict[str, Any]) -> list[Any]:
+    """The first few spans that are not the same on both sides (a picture of 12,000 would take minutes to draw)."""
+    ids = [each for each in sent.keys() | received.keys() if sent.get(each) != received.get(each)]
+    return [(sent.get(each), received.get(each)) for each in ids[:3]]
+
+
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 @pytest.mark.parametrize("provider", ["owned", "adopted"])
 def test_the_collector_has_exactly_what_the_application_did(
@@ -69,7 +75,7 @@ def test_the_collector_has_exactly_what_the_application_did(
     assert account["destinations"]["traces 0"] == [CALLS + FOREIGN, CALLS + FOREIGN, 0]
     assert len(arrived) == CALLS + FOREIGN
     received = {span["spanId"]: as_account(span) for span in arrived}
-    assert received == account["spans"]
+    assert differing(received, account["spans"]) == []
     calls = [span for span in arrived if span["scope"]["name"] == "otel_perf"]
     assert len(calls) == CALLS
     service = "busy" if provider == "owned" else "unknown_service:python"
