@@ -76,11 +76,11 @@ class FileSystem:
 
     def sync_folder(self, path: Path) -> None:
         """What was created, renamed and removed in a folder will outlive a power cut."""
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | NO_LINK)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | NO_LINK)
+
+    def sync_file(self, path: Path) -> None:
+        """What was written into a file, by whomever, will outlive a power cut."""
+        _sync(path, os.O_RDWR | NO_LINK)
 
     def names(self, path: Path) -> list[str]:
         """The names in a folder, sorted."""
@@ -126,6 +126,14 @@ class FileSystem:
             raise
         os.close(descriptor)
         return None
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(files: FileSystem, descriptor: int, data: bytes) -> None:

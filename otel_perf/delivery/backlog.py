@@ -42,9 +42,9 @@ class Backlog:
         """The stored parcel to try next."""
         return None if self._spool is None else guard.call("delivery.spool", self._spool.oldest)
 
-    def keep(self, parcel: Parcel) -> bool:
+    def keep(self, parcel: Parcel, *, hasty: bool = False) -> bool:
         """Whether the parcel is on disk; the account is the sender's business."""
-        return self._spool is not None and bool(guard.call("delivery.spool", self._spool.keep, parcel))
+        return self._spool is not None and bool(guard.call("delivery.spool", self._spool.keep, parcel, hasty=hasty))
 
     def postpone(self, parcel: Parcel) -> None:
         """An attempt with a stored parcel failed."""
@@ -81,7 +81,7 @@ class Backlog:
                 twice is better than not at all.
         """
         for parcel in rest:
-            kept = self.keep(parcel)
+            kept = self.keep(parcel, hasty=True)
             if parcel is unsure:
                 continue
             if kept:

@@ -62,8 +62,11 @@ class Spool(Protocol[S]):
         """Whom to tell of items that were taken over from other processes, and of spooled items that are lost."""
         ...
 
-    def keep(self, parcel: Parcel) -> bool:
-        """Store the parcel; ``False`` when it cannot be kept. Storing the same one again does nothing."""
+    def keep(self, parcel: Parcel, *, hasty: bool = False) -> bool:
+        """Store the parcel; ``False`` when it cannot be kept. Storing the same one again does nothing.
+
+        A ``hasty`` one has to outlive the process, but a power cut only after ``close``.
+        """
         ...
 
     def oldest(self) -> S | None:

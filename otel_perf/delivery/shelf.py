@@ -66,25 +66,39 @@ class Shelf:
         self._files = files
         self._lock: int | None = lock
 
-    def store(self, name: Name, data: bytes, *, stored_ns: int | None = None) -> Entry:
-        """Write a segment so that it is there whole or not at all, whenever the process or the power ends."""
+    def store(self, name: Name, data: bytes, *, stored_ns: int | None = None, hasty: bool = False) -> Entry:
+        """Write a segment so that it is there whole or not at all, whenever the process or the power ends.
+
+        A ``hasty`` one is safe from the end of the process only, until ``settle`` is called.
+        """
         files = self._files
         passing, final = self.folder / name.text("tmp"), self.folder / name.text()
         try:
             descriptor = files.create(passing)
             try:
                 write_all(files, descriptor, data)
-                files.sync(descriptor)
+                if not hasty:
+                    files.sync(descriptor)
             finally:
                 files.close(descriptor)
             files.rename(passing, final)
-            files.sync_folder(self.folder)
+            if not hasty:
+                files.sync_folder(self.folder)
         except OSError:
             for path in (passing, final):
                 with contextlib.suppress(OSError):
                     files.unlink(path)
             raise
         return Entry(self, name, cost(len(data)), clock.monotonic_ns() if stored_ns is None else stored_ns)
+
+    def settle(self, name: Name) -> None:
+        """Make a hasty segment safe from a power cut."""
+        self._files.sync_file(self.folder / name.text())
+
+    def sync(self) -> None:
+        """Make what happened to the folder safe from a power cut. Without it removed files may come back."""
+        with contextlib.suppress(OSError):
+            self._files.sync_folder(self.folder)
 
     def read(self, name: Name, signal: Signal) -> Segment:
         """A segment's content.
@@ -100,17 +114,12 @@ class Shelf:
     def remove(self, name: Name) -> None:
         """Remove a segment for good."""
         self._files.unlink(self.folder / name.text())
-        self._sync()
+        self.sync()
 
     def set_aside(self, name: Name, target: Path) -> None:
         """Move a segment to another folder."""
         self._files.rename(self.folder / name.text(), target)
-        self._sync()
-
-    def _sync(self) -> None:
-        """Without it a power cut brings removed files back; they are gone all the same."""
-        with contextlib.suppress(OSError):
-            self._files.sync_folder(self.folder)
+        self.sync()
 
     def contents(self) -> Contents:
         """What is there when a process takes over the folder of another; half-done steps are undone or completed.
@@ -119,7 +128,7 @@ class Shelf:
         was complete but not yet renamed is a segment; one that was not is removed. What the last process did is made
         safe first: a power cut must not undo what this one builds on.
         """
-        self._sync()
+        self.sync()
         found = [(text, read) for text in self._files.names(self.folder) if (read := Name.read(text)) is not None]
         whole = {(name.sequence, name.parts) for _, (name, finished) in found if finished}
         contents = Contents()

@@ -22,6 +22,7 @@ __all__ = ["DiskSpool", "SpoolSettings"]
 
 LOCK_SECONDS: Final = 0.2
 """A disk that hangs holds up the sender's own thread only; whoever else asks gives up after that long, once."""
+SETTLE_NS: Final = 200_000_000
 SCAN_NS: Final = 30 * 1_000_000_000
 
 
@@ -76,6 +77,7 @@ class DiskSpool:
         self._own: Shelf | None = None
         self._shelves: list[Shelf] = []
         self._entries: list[Entry] = []
+        self._hasty: list[Entry] = []
         self._cost_bytes = 0
         self._sequence = 0
         self._scan_at_ns = 0
@@ -100,12 +102,15 @@ class DiskSpool:
         """Whether parcels may be brought before the end."""
         return not self._settings.only_at_end and not self._closed and self._folder.home.usable()
 
-    def keep(self, parcel: Parcel) -> bool:
-        """Store the parcel; ``False`` when the disk does not take it now, or another thread is stuck in it."""
+    def keep(self, parcel: Parcel, *, hasty: bool = False) -> bool:
+        """Store the parcel; ``False`` when the disk does not take it now, or another thread is stuck in it.
+
+        A ``hasty`` one is safe from a power cut only after ``close``: many at once are written ten times faster so.
+        """
         if not self._acquire():
             return False
         try:
-            return parcel is self._last_kept or self._keep(parcel)
+            return parcel is self._last_kept or self._keep(parcel, hasty=hasty)
         finally:
             self._lock.release()
 
@@ -113,14 +118,14 @@ class DiskSpool:
         self._stuck = not self._lock.acquire(timeout=0.0 if self._stuck else LOCK_SECONDS)
         return not self._stuck
 
-    def _keep(self, parcel: Parcel) -> bool:
+    def _keep(self, parcel: Parcel, *, hasty: bool) -> bool:
         if self._closed or not self._folder.home.usable():
             return False
         data = pack(Segment(self._signal, parcel.items, clock.wall_ns(), parcel.body()))
         if len(data) > self._settings.max_bytes:
             return False
         try:
-            entry = self._store(Name(self._sequence, (), parcel.items), data)
+            entry = self._store(Name(self._sequence, (), parcel.items), data, hasty=hasty)
         except OSError as error:
             self._folder.home.fail(error)
             return False
@@ -128,19 +133,21 @@ class DiskSpool:
         self._sequence += 1
         self._last_kept = parcel
         self._entries.append(entry)
+        if hasty:
+            self._hasty.append(entry)
         self._cost_bytes += entry.cost_bytes
         self._make_room()
         return True
 
-    def _store(self, name: Name, data: bytes) -> Entry:
+    def _store(self, name: Name, data: bytes, *, hasty: bool) -> Entry:
         if self._own is not None:
             try:
-                return self._own.store(name, data)
+                return self._own.store(name, data, hasty=hasty)
             except FileNotFoundError:
                 self._own = None  # somebody has removed the folder: a new one
         self._own = self._folder.own(self._key)
         self._shelves.append(self._own)
-        return self._own.store(name, data)
+        return self._own.store(name, data, hasty=hasty)
 
     def _make_room(self) -> None:
         """Evict the oldest until the bound is kept, but not what is being sent."""
@@ -284,11 +291,23 @@ class DiskSpool:
             return  # the disk hangs; the locks end with the process
         try:
             self._closed = True
+            self._settle()
             shelves, self._shelves, self._own = self._shelves, [], None
             for shelf in shelves:
                 shelf.close()
         finally:
             self._lock.release()
+
+    def _settle(self) -> None:
+        """Make what was stored in haste safe from a power cut, as far as there is time."""
+        until_ns = clock.monotonic_ns() + SETTLE_NS
+        for entry in self._hasty:
+            if clock.monotonic_ns() > until_ns:
+                return
+            with suppress(OSError):
+                entry.shelf.settle(entry.name)
+        if self._hasty and self._own is not None:
+            self._own.sync()
 
     def after_fork_in_child(self) -> None:
         """Start empty, in a folder of the child's own; what there is belongs to the parent."""

@@ -170,6 +170,11 @@ class SimulatedFiles(FileSystem):
         self._call(writes=True)
         self.disk.sync_folder(path)
 
+    def sync_file(self, path: Path) -> None:
+        self._call(writes=True)
+        inode = self._inode(path)
+        inode.synced = len(inode.data)
+
     def names(self, path: Path) -> list[str]:
         self._call()
         if str(path) not in self.disk.folders:

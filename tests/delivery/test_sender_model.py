@@ -160,7 +160,7 @@ class ListSpool:
 
     postpone = succeed = close = after_fork_in_child = attach
 
-    def keep(self, parcel: Parcel) -> bool:
+    def keep(self, parcel: Parcel, *, hasty: bool = False) -> bool:
         assert isinstance(parcel, Numbers)
         self.kept.append(StoredNumbers(parcel.contents))
         return True

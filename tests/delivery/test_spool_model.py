@@ -132,12 +132,28 @@ class SpoolMachine(RuleBasedStateMachine):
             self.bury(process)
         self.disk.lose_power(steps, size)
 
-    @rule(who=st.integers(0, 1))
-    def leave(self, who: int) -> None:
-        """A clean end."""
+    @rule(who=st.integers(0, 1), counts=st.lists(st.integers(1, 5), max_size=3), calls=st.none() | st.integers(0, 40))
+    def leave(self, who: int, counts: list[int], calls: int | None) -> None:
+        """A clean end, with so many parcels stored in haste; perhaps the power is cut in it, or the process killed."""
         process = self.pick(who)
-        process.spool.close()
-        self.bury(process)
+        groups: list[Group] = []
+        process.files.calls_left = calls
+
+        def end() -> bool:
+            for count in counts:
+                parcel = SpanParcel(spans(count))
+                group = Group(ids_of(parcel.body()))
+                group.sure = False
+                process.own.append(group)
+                if process.spool.keep(parcel, hasty=True):
+                    groups.append(group)
+            process.spool.close()
+            return True
+
+        if self.attempt(process, end, lambda: None):
+            for group in groups:
+                group.sure = True
+            self.bury(process)
 
     @rule(seconds=st.sampled_from([1, 31, 61]))
     def wait(self, seconds: int) -> None:
