@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from otel_perf.core.guard import guard
-from tests.delivery.sending import balanced, quick, sending_to, settled, spans, within
+from tests.delivery.sending import sending_to, settled, spans, within
 from tests.sinks.grpc_sink import grpc_sink
 from tests.sinks.http_sink import http_sink
 from tests.sinks.received import Received
