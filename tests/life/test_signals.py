@@ -87,13 +87,13 @@ def test_t22_wherever_the_main_thread_is(work: str, sink: HttpSink, tmp_path: Pa
 
 
 def test_t22_in_a_flush_before_a_dead_backend(sink: HttpSink, tmp_path: Path) -> None:
-    """T-22: a flush of a minute is left, and the process is gone in 5.5 s."""
+    """T-22: a flush of a minute is left at once; the process then takes no more than its budget, and a second."""
     sink.behave(black_hole=True)
 
     ended = signalled("in_a_flush", sink.url, tmp_path)
 
     assert ended.code == 143
-    assert ended.seconds <= 5.7, f"{ended.seconds:.2f} s from the signal to the end"
+    assert ended.seconds <= 6.0, f"{ended.seconds:.2f} s from the signal to the end"
     assert spans_account(ended)["uncertain"] == 1
 
 
