@@ -32,6 +32,8 @@ HEAD: Final = struct.Struct("<8sHHIQQQ")
 ROW: Final = struct.Struct("<120sQQQ")
 CHECKSUM_BYTES: Final = 16
 MOST_BYTES: Final = 1 << 20
+MOST_LINES: Final = 3
+"""So many processes are told of one by one, the last ones; the others together."""
 ATTEMPTS: Final = 3
 """Another process may take a new file for one that was left, in the moment before it is locked, and remove it."""
 
@@ -145,7 +147,9 @@ class LedgerFile:
         return ended
 
     def _report(self, found: Sequence[Ended]) -> None:
-        self.notes = tuple(_line(ended) for ended in found)
+        told = sorted((ended for ended in found if ended.calls), key=lambda ended: ended.written_unix_ns)
+        earlier, last = told[:-MOST_LINES], told[-MOST_LINES:]
+        self.notes = (*_sum_up(earlier), *map(_line, last))
         for note in self.notes:
             logger.warning("otel_perf: %s", note)
 
@@ -194,6 +198,15 @@ def read(data: bytes) -> Ended | None:
         for name, *numbers in ROW.iter_unpack(data[HEAD.size : end])
     )
     return Ended(pid, started_unix_ns, written_unix_ns, calls, rows)
+
+
+def _sum_up(earlier: Sequence[Ended]) -> Sequence[str]:
+    """One line for many processes: a server whose workers are killed by the hundred."""
+    if not earlier:
+        return ()
+    lost, calls = sum(ended.most_lost for ended in earlier), sum(ended.calls for ended in earlier)
+    ended = f"{len(earlier)} earlier processes ended without shutdown"
+    return (f"{ended}: at most {lost} calls not delivered of {calls}, besides those that ended later",)
 
 
 def _line(ended: Ended) -> str:

@@ -44,6 +44,20 @@ def test_the_next_process_tells_what_can_at_most_have_been_lost(
     assert not list((tmp_path / "ledger").iterdir())
 
 
+def test_many_killed_processes_are_few_lines(tmp_path: Path) -> None:
+    """The last three one by one, the others together; a process without a call is not worth a word."""
+    (tmp_path / "ledger").mkdir()
+    for calls in (0, 10, 20, 30, 40, 50):
+        left = Ended(1, calls, calls, calls, (AtRisk("x", calls // 10, 0, 0),))
+        (tmp_path / "ledger" / f"{calls}.bin").write_bytes(pack(left))
+    file = LedgerFile(StateFolder(tmp_path))
+    file.update(1, ROWS)
+    assert len(file.notes) == 4
+    assert file.notes[0].startswith("2 earlier processes ended without shutdown: at most 3 calls not delivered of 30")
+    assert [note.partition(" of ")[2][:2] for note in file.notes[1:]] == ["30", "40", "50"]
+    file.close()
+
+
 def test_an_orderly_end_leaves_nothing(tmp_path: Path) -> None:
     """And updates that come later write nothing."""
     file = LedgerFile(StateFolder(tmp_path))
