@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,13 @@ THREADS_END_SECONDS = 10.0
 # No test may depend on what the caller's shell sets for OpenTelemetry or for us.
 for _name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[_name]
+
+# A shell that runs this in the background ignores these signals, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _signal in (getattr(signal, name, None) for name in ("SIGHUP", "SIGQUIT", "SIGTERM")):
+    if _signal is not None and signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
 
 # Two busy cores: how long one example takes says nothing. In CI the same examples every time.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
