@@ -16,6 +16,7 @@ from otel_perf.delivery.segments import DamagedSegmentError, Name, Segment, pack
 from otel_perf.delivery.shelf import Entry, Shelf
 from otel_perf.delivery.spool_folder import SpoolFolder
 from otel_perf.delivery.spooled_parcel import SpooledParcel
+from otel_perf.delivery.strangers import discard_strangers
 from otel_perf.delivery.transport import Signal
 
 __all__ = ["DiskSpool", "SpoolSettings"]
@@ -63,6 +64,7 @@ class DiskSpool:
             settings: Bounds.
         """
         self._folder = folder
+        folder.keys.add(key)
         self._key = key
         self._signal: Signal = signal
         self._settings = settings or SpoolSettings()
@@ -175,7 +177,7 @@ class DiskSpool:
 
     def _look_around(self) -> None:
         """Every 30 s: what has become too old, and what others have left."""
-        now = clock.monotonic_ns()
+        now, first = clock.monotonic_ns(), not self._scan_at_ns
         self._scan_at_ns = now + SCAN_NS
         too_old_ns = now - int(self._settings.max_age_seconds * 1e9)
         for entry in [entry for entry in self._entries if entry.stored_ns < too_old_ns]:
@@ -190,6 +192,8 @@ class DiskSpool:
                     self._on_lost(adopted.contents.torn, "spool_damaged")
                 self._tidy()
         self._make_room()
+        if first:
+            discard_strangers(self._folder, self._settings.max_age_seconds)
 
     def _load(self, entry: Entry) -> SpooledParcel | None:
         try:

@@ -43,12 +43,19 @@ def destination_key(signal: str, protocol: str, url: str, ordinal: int = 0) -> s
 
 
 class SpoolFolder:
-    """One process's way to its spool; used by several senders' threads."""
+    """One process's way to its spool; used by several senders' threads.
+
+    Attributes:
+        home: The state folder.
+        files: The system calls.
+        keys: The destinations of this process.
+    """
 
     def __init__(self, home: StateFolder) -> None:
         """Touch nothing yet."""
         self.home = home
         self.files = home.files
+        self.keys: set[str] = set()
 
     # -- own and others' folders ---------------------------------------------------------------------------------
 
@@ -80,13 +87,26 @@ class SpoolFolder:
                 if lock is not None:
                     yield Shelf(self.files, folder, lock)
 
+    def strange_keys(self) -> set[str]:
+        """Destinations that others have spooled for, and this process does not know."""
+        found: set[str] = set()
+        for instance in self._instances():
+            with contextlib.suppress(OSError):
+                found.update(self.files.names(self.home.path / SPOOL / instance))
+        return found - self.keys
+
+    def _instances(self) -> list[str]:
+        try:
+            names = self.files.names(self.home.path / SPOOL)
+        except OSError:
+            return []
+        return [name for name in names if name not in {self.home.instance, *ASIDE}]
+
     def _others(self, key: str) -> Iterator[Path]:
-        root = self.home.path / SPOOL
-        with contextlib.suppress(FileNotFoundError):
-            for instance in self.files.names(root):
-                folder = root / instance / key
-                if instance not in {self.home.instance, *ASIDE} and self._is_folder(folder):
-                    yield folder
+        for instance in self._instances():
+            folder = self.home.path / SPOOL / instance / key
+            if self._is_folder(folder):
+                yield folder
 
     def _is_folder(self, path: Path) -> bool:
         try:

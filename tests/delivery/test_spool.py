@@ -522,6 +522,22 @@ def test_a_lonely_process_takes_all_over_in_the_end_and_keeps_its_bound(tmp_path
     assert (book.adopted, book.lost, spool.items) == (24, {"spool_evicted": 16}, 8)
 
 
+def test_what_nobody_sends_any_more_is_removed_when_it_is_old(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """For an address that is not set any more: left alone for two weeks, then removed and told; ours never."""
+    for key in ("stranger", "younger", "k"):
+        left = spool_in(tmp_path, key=key)
+        left.keep(parcel(3))
+        left.close()
+    for path in tmp_path.rglob("*.segment"):
+        days = {"stranger": 15, "younger": 13, "k": 6}[path.parent.name]
+        os.utime(path, ns=(0, clock.wall_ns() - days * 86_400 * 10**9))
+    spool = spool_in(tmp_path)
+    assert len(list(drained(spool))) == 1
+    spool.close()
+    assert [path.parent.name for path in tmp_path.rglob("*.segment")] == ["younger"]
+    assert "3 spooled items" in caplog.text
+
+
 def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path: Path) -> None:
     """It closes its copy of the lock, keeps its own, and removes nothing."""
     spool = spool_in(tmp_path)
