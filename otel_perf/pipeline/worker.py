@@ -105,6 +105,7 @@ class Worker:
         self._count_lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = self._behind = False
+        self._stop_by_ns = 0
         self._thread: threading.Thread | None = None
         self._taken = self._recorded = self._sampled_out = self._foreign = self._overflowed = 0
         self._overflowed_recorded = 0
@@ -121,16 +122,20 @@ class Worker:
         self._thread.start()
 
     def stop(self, deadline_ns: int) -> bool:
-        """Drain until the deadline (monotonic ns) and end the thread; True when nothing is left."""
+        """Drain until the deadline (monotonic ns) and end the thread; True when nothing is left.
+
+        The thread itself drains, where it can: a Ctrl-C reaches the main thread only, and in the middle of a slice it
+        would cost the slice.
+        """
+        self._stop_by_ns = deadline_ns
         self._stopping = True
         self._wake.set()
         _give_back(self.lock)
-        drained = self.drain(deadline_ns)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9))
         self._thread = None
-        return self.drain(deadline_ns) and drained
+        return self.drain(deadline_ns)
 
     def after_fork_in_child(self) -> None:
         """Start empty: the parent has, and delivers, what was waiting."""
@@ -147,6 +152,7 @@ class Worker:
                 guard.report("worker", error)
                 self.restarts += 1
                 time.sleep(BUSY_WAIT_SECONDS)
+        guard.call("worker", self.drain, self._stop_by_ns)
 
     def _loop(self) -> None:
         self.cpu_ns = clock.thread_cpu_ns()
