@@ -1,7 +1,7 @@
 """What of a sender waits on disk: its spool, if it has one, with every call guarded and every item in the account."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
 
 from otel_perf.core import clock
 from otel_perf.core.guard import guard
@@ -9,6 +9,7 @@ from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery.delivery_log import DeliveryLog
 from otel_perf.delivery.parcels import Parcel
 from otel_perf.delivery.sender_hooks import Spool, StoredParcel
+from otel_perf.delivery.settlement import Settlement
 
 __all__ = ["Backlog"]
 
@@ -20,8 +21,22 @@ RESERVE: Final = 0.2
 class Backlog:
     """The sender's side of its spool. Without one nothing is kept and nothing is found."""
 
-    def __init__(self, spool: Spool[Any] | None, account: DestinationAccount, log: DeliveryLog) -> None:
-        """Enter what the spool takes over and loses into ``account``."""
+    def __init__(
+        self,
+        spool: Spool[Any] | None,
+        account: DestinationAccount,
+        log: DeliveryLog,
+        on_leave: Callable[[int, int], None],
+    ) -> None:
+        """Enter what the spool takes over and loses into ``account``.
+
+        Args:
+            spool: The spool.
+            account: The sender's.
+            log: The sender's.
+            on_leave: Told of items of this process that have left the disk: how many, and how many of them failed.
+        """
+        self._on_leave = on_leave
         self._spool = spool
         self._account = account
         self._log = log
@@ -55,10 +70,12 @@ class Backlog:
         """Whether a stored parcel is two by now."""
         return self._spool is not None and bool(guard.call("delivery.spool", self._spool.divide, parcel))
 
-    def remove(self, parcel: Parcel, *, refused: bool) -> None:
+    def remove(self, parcel: Parcel, end: Settlement) -> None:
         """A stored parcel was settled."""
         if self._spool is not None:
-            guard.call("delivery.spool", self._spool.remove, parcel, refused=refused)
+            guard.call("delivery.spool", self._spool.remove, parcel, refused=not end.exported)
+        if not cast("StoredParcel", parcel).adopted:
+            self._on_leave(parcel.items, end.rejected)
 
     def succeed(self) -> None:
         """Something that was not stored was acknowledged."""
@@ -98,6 +115,8 @@ class Backlog:
         if self._spool is not None:
             guard.call("delivery.spool", self._spool.after_fork_in_child)
 
-    def _lose(self, items: int, reason: str) -> None:
+    def _lose(self, items: int, reason: str, *, adopted: bool) -> None:
         self._account.drop(items, reason, "spooled")
         self._log.lose(items, reason)
+        if not adopted:
+            self._on_leave(items, items)

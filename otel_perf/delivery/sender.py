@@ -15,6 +15,7 @@ from otel_perf.delivery.batches import Batches
 from otel_perf.delivery.delivery_log import DeliveryLog
 from otel_perf.delivery.divisions import Divisions
 from otel_perf.delivery.parcels import Parcel
+from otel_perf.delivery.progress import Progress
 from otel_perf.delivery.queues import Admission, Queue
 from otel_perf.delivery.sender_hooks import Carrier, Hooks, SenderSettings, StoredParcel
 from otel_perf.delivery.suppression import suppressed_instrumentation
@@ -57,7 +58,7 @@ class Sender(Generic[G]):
         self._settings = settings
         self._hooks = hooks
         self._log = log or DeliveryLog(f"{account.destination} ({account.signal})")
-        self._backlog = Backlog(hooks.spool, account, self._log)
+        self._backlog = Backlog(hooks.spool, account, self._log, self._leave_disk)
         self._reset()
 
     def _reset(self) -> None:
@@ -71,9 +72,7 @@ class Sender(Generic[G]):
         self._attempting = self._answer_lost = False
         self._failures = 0
         self._divisions = Divisions()
-        # Items: offered so far, gone from here so far, gone otherwise than by acknowledgement, wanted gone by a flush.
-        self._offered = self._left = self._failed = self._flush_to = 0
-        self._failed_before = 0  # of those failed, what a flush has told of
+        self._progress = Progress()
         self._urges = 0
 
     # -- the caller's side ----------------------------------------------------------
@@ -99,8 +98,8 @@ class Sender(Generic[G]):
                 self.account.drop(items, "shutdown_timeout")
                 return
             admission = self._batches.put(goods, items)
-            self._offered += items
-            self._left += admission.withdrawn
+            self._progress.offered += items
+            self._progress.leave(admission.withdrawn)
             if admission.overflow:
                 self._give_way(admission)
             self._start()
@@ -115,19 +114,15 @@ class Sender(Generic[G]):
     def flush(self, deadline_ns: int) -> bool:
         """Send what waits; ``True`` when all that was offered since the last flush is acknowledged by the deadline.
 
-        ``False`` when some of it was refused, dropped, moved to disk, or is still waiting at the deadline.
+        ``False`` when some of it was refused or dropped, or is still waiting, in memory or on disk, at the deadline.
         """
         with self._changed:
-            failed, target = self._failed_before, self._offered
-            self._hurry()
-            while self._left < target and not self._over:
+            target = self._hurry()
+            while not self._progress.reached(target) and not self._over:
                 seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
                 if seconds <= 0 or not self._changed.wait(seconds):
                     break
-            if self._left < target:
-                return False
-            self._failed_before = self._failed
-            return self._failed == failed
+            return self._progress.reached(target) and self._progress.tell()
 
     def hurry(self) -> None:
         """Begin to send what waits, without waiting for it."""
@@ -146,7 +141,7 @@ class Sender(Generic[G]):
 
         At most 0.2 s after the deadline this returns, whatever the destination does. Harmless when repeated.
         """
-        failed = self._failed
+        failed = self._progress.failed
         self.close_by(deadline_ns)
         thread = self._thread
         if thread is not None:
@@ -158,7 +153,7 @@ class Sender(Generic[G]):
             guard.call("delivery.close", self._carrier.close)
         self._end()
         self._ended.wait(GRACE_SECONDS)  # when the thread has begun to end: it may be writing to disk
-        return self._failed == failed
+        return self._progress.failed == failed and not self._progress.stored
 
     def after_fork_in_child(self) -> None:
         """Start empty: the parent delivers what was waiting. The thread comes with the first offer."""
@@ -169,12 +164,12 @@ class Sender(Generic[G]):
         self._backlog.after_fork_in_child()
         self._reset()
 
-    def _hurry(self) -> None:
+    def _hurry(self) -> int:
         self._urges += 1
-        self._flush_to = self._offered
         if self._queue.items:
             self._start()
         self._changed.notify_all()
+        return self._progress.aim()
 
     # -- the thread's side ----------------------------------------------------------
 
@@ -212,7 +207,7 @@ class Sender(Generic[G]):
         return stored
 
     def _due(self) -> bool:
-        return self._batches.due(hurried=self._deadline_ns is not None or self._flush_to > self._left)
+        return self._batches.due(hurried=self._deadline_ns is not None or self._progress.hurried)
 
     def _taken(self) -> Parcel | None:
         """The next batch of the queue, when it is due."""
@@ -289,7 +284,7 @@ class Sender(Generic[G]):
             if self._over or not self._batches.supersede(parcel):
                 return False
             self._in_hand = None
-            self._left += parcel.items
+            self._leave(parcel.items, failed=0)
             return True
 
     def _may_store(self) -> bool:
@@ -313,7 +308,7 @@ class Sender(Generic[G]):
         with self._changed:
             if parcel.state == "in_flight" and not self._over:
                 self.account.move(parcel.items, "in_flight", "spooled")
-                self._leave(parcel.items, failed=parcel.items)
+                self._progress.store(parcel.items)
             self._in_hand = None
             self._answer_lost = False
         return True
@@ -350,10 +345,10 @@ class Sender(Generic[G]):
             if end.rejected:
                 self.account.reject(end.rejected, end.counted_as, parcel.state)
                 self._log.lose(end.rejected, end.counted_as)
-            if parcel.state == "in_flight":  # what was spooled has left before
+            if parcel.state == "in_flight":
                 self._leave(parcel.items, failed=end.rejected)
         if parcel.state == "spooled":
-            self._backlog.remove(parcel, refused=not end.exported)
+            self._backlog.remove(parcel, end)
         return True
 
     def _learn(self, parcel: Parcel, outcome: settlement.Final) -> None:
@@ -368,9 +363,13 @@ class Sender(Generic[G]):
                 self._queue.limit_batches(len(parcel.body()) // 2)
 
     def _leave(self, items: int, failed: int) -> None:
-        self._left += items
-        self._failed += failed
+        self._progress.leave(items, failed=failed)
         self._changed.notify_all()
+
+    def _leave_disk(self, items: int, failed: int) -> None:
+        with self._changed:
+            self._progress.leave_disk(items, failed=failed)
+            self._changed.notify_all()
 
     def _end(self) -> None:
         """Settle whatever is left, once: the thread does so, or the caller when the thread is stuck."""
@@ -382,7 +381,7 @@ class Sender(Generic[G]):
             unsure = self._in_hand if self._may_have_arrived() else None
             if unsure is not None:
                 self.account.lose_answer(unsure.items, unsure.state)
-            self._failed += sum(parcel.items for parcel in rest)
+            self._progress.failed += sum(parcel.items for parcel in rest)
             self._changed.notify_all()
         self._backlog.end(rest, unsure)
         self._log.end(0 if unsure is None else unsure.items)

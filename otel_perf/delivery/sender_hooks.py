@@ -11,7 +11,7 @@ from otel_perf.delivery.parcels import Parcel
 from otel_perf.delivery.queues import QueueLimits
 from otel_perf.delivery.transport import Outcome
 
-__all__ = ["Carrier", "ExportFailure", "Hooks", "SenderSettings", "Spool", "StoredParcel"]
+__all__ = ["Carrier", "ExportFailure", "Hooks", "LossListener", "SenderSettings", "Spool", "StoredParcel"]
 
 
 class Carrier(Protocol):
@@ -39,9 +39,19 @@ class StoredParcel(Parcel, Protocol):
 
     Attributes:
         part: Whether it is a part of one that was divided.
+        adopted: Whether an earlier process left it.
     """
 
     part: bool
+    adopted: bool
+
+
+class LossListener(Protocol):
+    """Whom a spool tells of what it loses."""
+
+    def __call__(self, items: int, reason: str, *, adopted: bool) -> None:
+        """So many items, for this reason of the ledger; ``adopted``: an earlier process had left them."""
+        ...
 
 
 S = TypeVar("S", bound=StoredParcel)
@@ -58,7 +68,7 @@ class Spool(Protocol[S]):
         """Whether it takes parcels before the sender ends; if not, only what is left at the end."""
         ...
 
-    def attach(self, on_adopted: Callable[[int], None], on_lost: Callable[[int, str], None]) -> None:
+    def attach(self, on_adopted: Callable[[int], None], on_lost: LossListener) -> None:
         """Whom to tell of items that were taken over from other processes, and of spooled items that are lost."""
         ...
 

@@ -29,6 +29,7 @@ class Entry:
         failures: Attempts that failed since it was last passed over.
         first_failed_ns: When the first of all failed, on the monotonic clock.
         passed_over: How often others got through where it had failed.
+        adopted: Whether an earlier process left it.
     """
 
     shelf: "Shelf"
@@ -38,6 +39,7 @@ class Entry:
     failures: int = 0
     first_failed_ns: int | None = None
     passed_over: int = 0
+    adopted: bool = False
 
 
 @dataclass(slots=True)
@@ -166,7 +168,7 @@ class Shelf:
     def _entry(self, name: Name) -> Entry:
         look = self._files.look(self.folder / name.text())
         age_ns = max(0, clock.wall_ns() - look.modified_unix_ns)
-        return Entry(self, name, cost(look.size_bytes), clock.monotonic_ns() - age_ns)
+        return Entry(self, name, cost(look.size_bytes), clock.monotonic_ns() - age_ns, adopted=True)
 
     def close(self) -> None:
         """Let go of the folder, and remove it when nothing is left in it."""

@@ -13,6 +13,7 @@ from otel_perf.delivery.halving import halve
 from otel_perf.delivery.parcels import Parcel
 from otel_perf.delivery.patience import Patience
 from otel_perf.delivery.segments import DamagedSegmentError, Name, Segment, pack
+from otel_perf.delivery.sender_hooks import LossListener
 from otel_perf.delivery.shelf import Entry, Shelf
 from otel_perf.delivery.spool_folder import SpoolFolder
 from otel_perf.delivery.spooled_parcel import SpooledParcel
@@ -43,7 +44,7 @@ class SpoolSettings:
     only_at_end: bool = False
 
 
-def _nothing(*_: object) -> None:
+def _nothing(*_: object, **__: object) -> None:
     return None
 
 
@@ -69,7 +70,7 @@ class DiskSpool:
         self._signal: Signal = signal
         self._settings = settings or SpoolSettings()
         self._on_adopted: Callable[[int], None] = _nothing
-        self._on_lost: Callable[[int, str], None] = _nothing
+        self._on_lost: LossListener = _nothing
         self._reset()
 
     def _reset(self) -> None:
@@ -87,7 +88,7 @@ class DiskSpool:
         self._last_kept: Parcel | None = None
         self._closed = self._stuck = False
 
-    def attach(self, on_adopted: Callable[[int], None], on_lost: Callable[[int, str], None]) -> None:
+    def attach(self, on_adopted: Callable[[int], None], on_lost: LossListener) -> None:
         """Whom to tell of items that were taken over from others, and of spooled items that are lost."""
         self._on_adopted = on_adopted
         self._on_lost = on_lost
@@ -189,7 +190,7 @@ class DiskSpool:
                 self._cost_bytes += adopted.cost_bytes
                 self._on_adopted(adopted.items + adopted.contents.torn)
                 if adopted.contents.torn:
-                    self._on_lost(adopted.contents.torn, "spool_damaged")
+                    self._on_lost(adopted.contents.torn, "spool_damaged", adopted=True)
                 self._tidy()
         self._make_room()
         if first:
@@ -242,6 +243,7 @@ class DiskSpool:
                     name = Name(entry.name.sequence, (*entry.name.parts, number), half.items)
                     data = pack(Segment(self._signal, half.items, clock.wall_ns(), half.body))
                     stored.append(entry.shelf.store(name, data, stored_ns=entry.stored_ns))
+                    stored[-1].adopted = entry.adopted
                 entry.shelf.remove(entry.name)
             except OSError:
                 for half_entry in stored:
@@ -259,7 +261,7 @@ class DiskSpool:
     def _lose(self, entry: Entry, reason: str, *, aside: Literal["refused", "damaged"] | None = None) -> None:
         self._forget(entry)
         self._dispose(entry, aside)
-        self._on_lost(entry.name.items, reason)
+        self._on_lost(entry.name.items, reason, adopted=entry.adopted)
 
     def _forget(self, entry: Entry) -> None:
         with suppress(ValueError):

@@ -14,6 +14,7 @@ class SpooledParcel:
         items: How many spans or metric points it holds.
         state: Where the ledger has them.
         part: Whether it is a part of a request that was divided.
+        adopted: Whether an earlier process left it.
         entry: Where it is stored; belongs to the spool.
     """
 
@@ -24,6 +25,7 @@ class SpooledParcel:
         self.entry = entry
         self.items = entry.name.items
         self.part = bool(entry.name.parts)
+        self.adopted = entry.adopted
         self._body = body
 
     def body(self) -> bytes:

@@ -144,7 +144,7 @@ def test_a_shutdown_in_the_middle_of_an_outage_accounts_for_everything(
 
 class StoredNumbers(Numbers):
     state = "spooled"
-    part = False
+    part = adopted = False
 
 
 class ListSpool:

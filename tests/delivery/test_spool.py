@@ -41,7 +41,7 @@ class Book:
     def _adopt(self, items: int) -> None:
         self.adopted += items
 
-    def _lose(self, items: int, reason: str) -> None:
+    def _lose(self, items: int, reason: str, *, adopted: bool) -> None:
         self.lost[reason] += items
 
 

@@ -47,7 +47,7 @@ class Process:
     def _adopt(self, items: int) -> None:
         self.account["adopted"] += items
 
-    def _lose(self, items: int, reason: str) -> None:
+    def _lose(self, items: int, reason: str, *, adopted: bool) -> None:
         self.account[reason] += items
 
 

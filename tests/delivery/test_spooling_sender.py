@@ -292,8 +292,36 @@ def test_of_cumulative_metrics_the_last_snapshot_survives_the_process(tmp_path: 
         assert settled(second.account) == {"exported": 4}
 
 
+def test_a_flush_waits_for_what_went_to_disk_on_the_way(tmp_path: Path) -> None:
+    """One failed attempt sends a batch to disk and from there to the destination: delivered is delivered."""
+    with http_sink() as sink, spooling_to(sink.url, tmp_path) as destination:
+        for first in (1, 101, 201):
+            sink.then(Behaviour(status=503))
+            destination.offer(numbered(first, 100))
+            assert destination.flush(within(10))
+            assert sink.spans == first + 99
+        assert settled(destination.account) == {"exported": 300}
+        assert destination.shutdown(within(5))
+
+
+def test_a_flush_says_no_when_something_was_lost_on_disk(tmp_path: Path) -> None:
+    """A segment rots: the flush that waits for it says so, once."""
+    with http_sink() as sink:
+        slow = Backoff(first_seconds=0.3, longest_seconds=0.3, random=lambda: 1.0)
+        with spooling_to(sink.url, tmp_path, backoff=slow) as destination:
+            sink.behave(status=503)
+            destination.offer(numbered(1, 30))
+            assert until(lambda: balanced(destination.account).spooled == 30)
+            sorted(segments(tmp_path))[1].write_bytes(b"rotten")
+            sink.behave()
+            assert not destination.flush(within(10))
+            assert settled(destination.account) == {"exported": 20, "dropped spool_damaged": 10}
+            destination.offer(numbered(31, 5))
+            assert destination.flush(within(10))
+
+
 def test_flush_is_truthful_about_what_went_to_disk(tmp_path: Path) -> None:
-    """Moved to disk is not delivered; and what an earlier process left does not count as offered by this one."""
+    """On disk is not delivered; and what an earlier process left does not count as offered by this one."""
     with http_sink() as sink:
         sink.behave(status=503)
         with spooling_to(sink.url, tmp_path) as first:
