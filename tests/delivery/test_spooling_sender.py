@@ -280,7 +280,8 @@ def test_of_cumulative_metrics_the_last_snapshot_survives_the_process(tmp_path: 
             assert sink.wait_until(lambda count=value: len(sink.requests) >= count)
         assert not segments(tmp_path)
         first.shutdown(within(0.3))
-        assert settled(first.account) == {"spooled": 2}
+        # A request that was under way at the deadline is told as uncertain; its snapshot is on disk all the same.
+        assert settled(first.account) in ({"spooled": 2}, {"uncertain": 2})
         sink.behave()
         second = made()
         second.start()
