@@ -210,12 +210,22 @@ def test_the_call_graph_crosses_spans_of_other_libraries(real_capture: Capture, 
 def test_the_slowest_trace_crosses_spans_of_other_libraries(real_capture: Capture) -> None:
     """A framework's call is on the path between ours, in the slowest traces as in the tree."""
 
+    def last() -> None:
+        """Long enough that the wall clock of the other library and ours agree on what is inside what."""
+        threading.Event().wait(0.01)
+
     @otel_perf.tool
     def inner() -> None:
         """A leaf."""
+        last()
 
-    with otel_perf.tool_call("outer"), other_library("f", **FRAMEWORK, **{"gen_ai.tool.name": "framework"}):
-        inner()
+    with otel_perf.tool_call("outer"):
+        last()
+        with other_library("f", **FRAMEWORK, **{"gen_ai.tool.name": "framework"}):
+            last()
+            inner()
+            last()
+        last()
     (slowest,) = real_capture._engine.look().slowest  # noqa: SLF001 - as above
     assert {node.name for node in slowest.nodes} == {"outer", "framework", "inner"}
     path = TracePath.of(slowest)
