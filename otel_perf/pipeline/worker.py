@@ -109,7 +109,6 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._taken = self._recorded = self._sampled_out = self._foreign = self._overflowed = 0
         self._overflowed_recorded = 0
-        self._cpu_base_ns = 0
 
     # -- life ----------------------------------------------------------------------------------------------------
 
