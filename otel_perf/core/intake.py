@@ -1,4 +1,4 @@
-"""The intake: two queues and one switch, all that ``@tool`` and ``tool_call`` know of the rest.
+"""The intake: the queues and one switch, all that ``@tool``, ``tool_call`` and ``record`` know of the rest.
 
 An application thread appends a record when a call starts and again when it ends; both appends are atomic and
 take no lock. Everything else happens on the worker, which takes the records out again.
@@ -8,10 +8,13 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from otel_perf.core import clock
 from otel_perf.core.records import Identity, Scope, Tool, ToolCall
+
+if TYPE_CHECKING:
+    from otel_perf.core.measurements import Measurement
 
 __all__ = ["Begun", "ForeignEnd", "Intake", "Lifecycle", "intake"]
 
@@ -53,11 +56,17 @@ def _nothing() -> None:
     return None
 
 
+def _so_far(counter: "itertools.count[int]") -> int:
+    """How often the counter was stepped; reading it takes no step."""
+    return int(repr(counter)[len("count(") : -1])
+
+
 class Intake:
     """The queues, their bound, and what is switched on.
 
     Attributes:
-        accepting: True while a pipeline takes records out, so that spans of other libraries may be handed in.
+        accepting: True while a pipeline takes records out, so that measurements and spans of other libraries may be
+            handed in.
         deferred: True while calls are recorded as deferred spans (the fast path).
         finished: Calls that ended, oldest first.
         started: Calls that began, oldest first; the worker keeps those which have not ended.
@@ -68,11 +77,15 @@ class Intake:
         now_ns: The monotonic clock, in nanoseconds.
         foreign: Spans of other libraries that ended, oldest first.
         lifecycle: How calls begin and end that do not take the fast path.
+        measurements: Measurements, oldest first.
+        measurement_mark: Length of ``measurements`` above which ``relieve_measurements`` is called.
+        relieve_measurements: Wakes the worker, helps it, or drops.
         max_weight: Bound in bytes of the large values that waiting calls carry.
     """
 
     __slots__ = (
         "_disabled",
+        "_disabled_measurements",
         "_weight",
         "_weight_lock",
         "accepting",
@@ -82,8 +95,11 @@ class Intake:
         "high_water",
         "lifecycle",
         "max_weight",
+        "measurement_mark",
+        "measurements",
         "now_ns",
         "relieve",
+        "relieve_measurements",
         "root_scope",
         "started",
     )
@@ -93,8 +109,10 @@ class Intake:
         self.finished: deque[ToolCall] = deque()
         self.started: deque[ToolCall] = deque()
         self.foreign: deque[ForeignEnd] = deque()
+        self.measurements: deque[Measurement] = deque()
         self.now_ns: Callable[[], int] = clock.monotonic_ns
         self._disabled = itertools.count()
+        self._disabled_measurements = itertools.count()
         self._weight = 0
         self._weight_lock = threading.Lock()
         self.max_weight = 64 * 1024 * 1024
@@ -107,6 +125,8 @@ class Intake:
         self.lifecycle: Lifecycle = SwitchedOff()
         self.high_water = 1 << 62
         self.relieve: Callable[[], None] = _nothing
+        self.measurement_mark = 1 << 62
+        self.relieve_measurements: Callable[[], None] = _nothing
         self.root_scope: Scope | None = FULLY_SAMPLED
 
     def count_disabled(self) -> None:
@@ -116,14 +136,25 @@ class Intake:
     @property
     def disabled(self) -> int:
         """Calls so far that ran without being recorded."""
-        return int(repr(self._disabled)[len("count(") : -1])
+        return _so_far(self._disabled)
+
+    def count_disabled_measurement(self) -> None:
+        """Count one measurement that was made while recording was off (atomic, as above)."""
+        next(self._disabled_measurements)
+
+    @property
+    def disabled_measurements(self) -> int:
+        """Measurements so far that were made while recording was off."""
+        return _so_far(self._disabled_measurements)
 
     def forget(self) -> None:
         """Empty everything: what a forked child does, whose parent delivers what was queued."""
         self.finished.clear()
         self.started.clear()
         self.foreign.clear()
+        self.measurements.clear()
         self._disabled = itertools.count()
+        self._disabled_measurements = itertools.count()
         self._weight = 0
         self._weight_lock = threading.Lock()
 

@@ -1,106 +1,44 @@
-"""The one catalogue of every span, metric and attribute that the package emits.
+"""The one catalogue of every span, event, metric and attribute that the package emits.
 
 Meters, the Prometheus names, dashboards, rules and the reference table are made from it.
 Names of the OpenTelemetry semantic conventions are used where there is one; all others are ours, ``otel_perf.*``.
+The parts stand beside this file, one per subject.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-__all__ = ["METRICS", "AttributeSpec", "Instrument", "MetricSpec", "metric"]
-
-Instrument: TypeAlias = Literal["counter", "gauge", "histogram"]
-Stability: TypeAlias = Literal["stable", "development"]
-
-TOOL_SECONDS: Final = (
-    0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005,
-    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
-    160.0, 300.0,
-)  # fmt: skip
-"""Bounds in seconds. The conventions recommend 0.01 to 81.92; a 2 ms tool would then show a p95 of 9.5 ms."""
-
-AGENT_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
-"""Bounds in seconds that the GenAI conventions recommend for ``gen_ai.invoke_agent.duration``."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeSpec:
-    """One attribute of a metric: its name, its meaning, and what bounds the number of its values."""
-
-    name: str
-    meaning: str
-    bounded_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSpec:
-    """One metric.
-
-    Attributes:
-        name: OpenTelemetry name.
-        instrument: Counter (monotonic sum), gauge or histogram.
-        unit: UCUM unit as OpenTelemetry writes it.
-        meaning: One sentence.
-        attributes: Its labels.
-        bounds: Histogram bounds in ``unit``.
-        stability: As OpenTelemetry uses the word.
-        source: Where the name comes from.
-    """
-
-    name: str
-    instrument: Instrument
-    unit: str
-    meaning: str
-    attributes: tuple[AttributeSpec, ...] = ()
-    bounds: tuple[float, ...] = ()
-    stability: Stability = "development"
-    source: str = "otel_perf"
-
-
-TOOL_NAME: Final = AttributeSpec("gen_ai.tool.name", "Name of the tool.", "500 tools, then _OTHER")
-AGENT_NAME: Final = AttributeSpec(
-    "gen_ai.agent.name", "Name of the agent that made the call.", "500 agents, then _OTHER"
+from otel_perf.core import (
+    cache_signals,
+    compression_signals,
+    conversation_signals,
+    kpi_signals,
+    model_signals,
+    operation_signals,
+    process_signals,
+    rate_limit_signals,
+    system_signals,
+    tool_signals,
 )
-ERROR_TYPE: Final = AttributeSpec("error.type", "Exception class; only on failures.", "64 per tool, then _OTHER")
-OUTCOME: Final = AttributeSpec("otel_perf.outcome", "How the call ended.", "ok, error, timeout, cancelled")
-CALLER: Final = AttributeSpec("otel_perf.caller", "Name of the calling tool or agent; empty for a root.", "500 tools")
-CALLEE: Final = AttributeSpec("otel_perf.callee", "Name of the called tool or agent.", "500 tools")
-DESTINATION: Final = AttributeSpec("otel_perf.destination", "Host and port of the destination.", "configuration")
-SIGNAL: Final = AttributeSpec("otel_perf.signal", "traces or metrics.", "2 values")
-STATE: Final = AttributeSpec("otel_perf.state", "What became of the items.", "the ledger's states")
-REASON: Final = AttributeSpec("otel_perf.reason", "Why items were dropped or rejected.", "the ledger's reasons")
-STAGE: Final = AttributeSpec("otel_perf.stage", "The part in which it happened.", "stages of the package")
+from otel_perf.core.signal_spec import EventSpec, MetricSpec
 
-METRICS: Final = (
-    MetricSpec(
-        "gen_ai.execute_tool.duration", "histogram", "s", "Duration of tool calls.",
-        (TOOL_NAME, AGENT_NAME, ERROR_TYPE), TOOL_SECONDS, source="OpenTelemetry GenAI conventions",
-    ),
-    MetricSpec(
-        "gen_ai.invoke_agent.duration", "histogram", "s", "Duration of agent turns.",
-        (AGENT_NAME, ERROR_TYPE), AGENT_SECONDS, source="OpenTelemetry GenAI conventions",
-    ),
-    MetricSpec("otel_perf.tool.calls", "counter", "{call}", "Tool calls that ended.", (TOOL_NAME, OUTCOME)),
-    MetricSpec("otel_perf.tool.in_flight", "gauge", "{call}", "Tool calls that are running.", (TOOL_NAME,)),
-    MetricSpec("otel_perf.tool.oldest_call.age", "gauge", "s", "Age of the oldest running call.", (TOOL_NAME,)),
-    MetricSpec("otel_perf.tool.self_time", "counter", "s", "Time in the tool without its children.", (TOOL_NAME,)),
-    MetricSpec("otel_perf.tool.edges", "counter", "{call}", "Calls between tools.", (CALLER, CALLEE, OUTCOME)),
-    MetricSpec("otel_perf.tool.edge.time", "counter", "s", "Time in calls from one tool to another.", (CALLER, CALLEE)),
-    MetricSpec("otel_perf.self.calls", "counter", "{call}", "Every call: recorded, sampled_out, disabled.", (STATE,)),
-    MetricSpec("otel_perf.self.foreign_spans", "counter", "{span}", "Spans of other libraries that were received."),
-    MetricSpec(
-        "otel_perf.self.items", "counter", "{item}", "Settled items of each destination.",
-        (DESTINATION, SIGNAL, STATE, REASON),
-    ),
-    MetricSpec(
-        "otel_perf.self.items.waiting", "gauge", "{item}", "Items on their way, by state.",
-        (DESTINATION, SIGNAL, STATE),
-    ),
-    MetricSpec("otel_perf.self.queue.items", "gauge", "{call}", "Records waiting for the worker."),
-    MetricSpec("otel_perf.self.worker.cpu_time", "counter", "s", "CPU time of the worker thread."),
-    MetricSpec("otel_perf.self.internal_errors", "counter", "{error}", "Errors of otel_perf itself, caught.", (STAGE,)),
-)  # fmt: skip
+__all__ = ["EVENTS", "METRICS", "metric"]
+
+METRICS: Final[tuple[MetricSpec, ...]] = (
+    *tool_signals.METRICS,
+    *model_signals.METRICS,
+    *operation_signals.METRICS,
+    *kpi_signals.METRICS,
+    *cache_signals.METRICS,
+    *compression_signals.METRICS,
+    *conversation_signals.METRICS,
+    *rate_limit_signals.METRICS,
+    *system_signals.METRICS,
+    *process_signals.METRICS,
+)
 """Every metric. Nothing is emitted that is not here, and a test emits each one."""
+
+EVENTS: Final[tuple[EventSpec, ...]] = (*kpi_signals.EVENTS,)
+"""Every event."""
 
 _BY_NAME: Final = {spec.name: spec for spec in METRICS}
 

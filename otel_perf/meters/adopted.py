@@ -15,15 +15,18 @@ from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvid
 from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 
 from otel_perf.core.guard import guard
+from otel_perf.core.measurements import Measurement
 from otel_perf.core.records import ToolCall
-from otel_perf.core.signals import METRICS
+from otel_perf.core.signal_spec import MetricSpec
+from otel_perf.core.signals import metric
 from otel_perf.meters.callbacks import CallbackRunner
 from otel_perf.meters.cell import NANOSECONDS, CellKey
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.interval import Temporality
 from otel_perf.meters.owned import ApplicationReader
-from otel_perf.meters.readings import Labels, NumberReading, read_metrics
+from otel_perf.meters.readings import read_metrics
 from otel_perf.meters.sources import MetricSources
+from otel_perf.meters.values import Labels, NumberReading
 
 __all__ = ["AdoptedMeters", "read_adopted"]
 
@@ -35,21 +38,34 @@ class AdoptedInstruments:
     """The instruments on one provider. They cannot be taken away again, so a later ``instrument()`` finds them here."""
 
     def __init__(self, meter: Meter) -> None:
-        """Create one instrument per metric of the catalogue."""
+        """Make each instrument when its metric is first measured."""
         self.answers: dict[str, Sequence[Observation]] = {}
         self.totals: dict[tuple[str, Labels], int | float] = {}
-        self.histograms: dict[str, Histogram] = {}
-        self._observables: list[Any] = []
-        for spec in METRICS:
-            if spec.instrument == "histogram":
-                self.histograms[spec.name] = meter.create_histogram(
-                    spec.name, spec.unit, spec.meaning, explicit_bucket_boundaries_advisory=spec.bounds
-                )
-                continue
-            create: Callable[..., Any] = (
-                meter.create_observable_counter if spec.instrument == "counter" else meter.create_observable_gauge
+        self._meter = meter
+        self._histograms: dict[str, Histogram] = {}
+        self._observables: dict[str, Any] = {}
+        self.counters: set[str] = set()
+
+    def histogram(self, spec: MetricSpec) -> Histogram:
+        """The histogram of a metric."""
+        found = self._histograms.get(spec.name)
+        if found is None:
+            found = self._histograms[spec.name] = self._meter.create_histogram(
+                spec.name, spec.unit, spec.meaning, explicit_bucket_boundaries_advisory=spec.bounds
             )
-            self._observables.append(create(spec.name, [partial(self._answer, spec.name)], spec.unit, spec.meaning))
+        return found
+
+    def observe(self, spec: MetricSpec) -> None:
+        """Have the values of a metric asked for."""
+        if spec.name in self._observables:
+            return
+        if spec.instrument == "counter":
+            self.counters.add(spec.name)
+        create: Callable[..., Any] = {
+            "counter": self._meter.create_observable_counter,
+            "updowncounter": self._meter.create_observable_up_down_counter,
+        }.get(spec.instrument, self._meter.create_observable_gauge)
+        self._observables[spec.name] = create(spec.name, [partial(self._answer, spec.name)], spec.unit, spec.meaning)
 
     def _answer(self, name: str, options: CallbackOptions) -> Iterable[Observation]:
         del options  # there is nothing that could take time
@@ -97,6 +113,17 @@ class AdoptedMeters:
                 seconds = max(0, call.duration_ns) / NANOSECONDS
                 guard.call("histogram.record", histogram.record, seconds, attributes, _context_of(call))
 
+    def on_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Fold measurements, and record the distributions; for one thread at a time."""
+        measured = self._meters.measured
+        measured.on_measurements(measurements)
+        if self._closed:
+            return
+        for entry in measurements:
+            if entry.metric.instrument == "histogram":
+                histogram, labels = self._instruments.histogram(entry.metric), dict(measured.labels_of(entry))
+                guard.call("histogram.record", histogram.record, entry.value, labels, NO_SPAN)
+
     def _remember(self, key: CellKey) -> tuple[Histogram, dict[str, str]] | None:
         name, agent = {
             "tool": ("gen_ai.execute_tool.duration", key.agent),
@@ -111,7 +138,7 @@ class AdoptedMeters:
                 "error.type": key.error_type,
             }
             present = {attribute: value for attribute, value in attributes.items() if value is not None}
-            target = (self._instruments.histograms[name], present)
+            target = (self._instruments.histogram(metric(name)), present)
         self._attributes[key] = target
         return target
 
@@ -121,12 +148,10 @@ class AdoptedMeters:
             return
         readings = read_metrics(self._meters, self._sources)
         answers: dict[str, list[Observation]] = {}
-        for spec in METRICS:
-            values = readings.numbers.get(spec.name)
-            if values is not None:
-                answers[spec.name] = [
-                    self._observation(spec.name, value, counts=spec.instrument == "counter") for value in values
-                ]
+        for spec, values in readings.numbers.items():
+            counts = spec.instrument == "counter"
+            answers[spec.name] = [self._observation(spec.name, value, counts=counts) for value in values]
+            self._instruments.observe(spec)
         # A reading replaces the last one whole: what is missing in it is not measured any more.
         self._instruments.answers = dict(answers)
 
@@ -141,9 +166,8 @@ class AdoptedMeters:
         """Say the last totals from now on, and no gauge."""
         guard.call("meters.adopted", self.refresh)
         self._closed = True
-        gauges = {spec.name for spec in METRICS if spec.instrument == "gauge"}
         self._instruments.answers = {
-            name: values for name, values in self._instruments.answers.items() if name not in gauges
+            name: values for name, values in self._instruments.answers.items() if name in self._instruments.counters
         }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from otel_perf.core.records import Kind, Outcome
-from otel_perf.core.signals import AGENT_SECONDS, TOOL_SECONDS
+from otel_perf.core.tool_signals import AGENT_SECONDS, TOOL_SECONDS
 
 __all__ = ["CallExemplar", "Cell", "CellKey", "CellSnapshot"]
 

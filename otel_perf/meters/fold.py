@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from otel_perf.core.clock import Clock, system_clock
 from otel_perf.core.records import Failure, Tool, ToolCall
 from otel_perf.meters.cell import CallExemplar, Cell, CellKey, CellSnapshot
+from otel_perf.meters.measured import MeasuredMeters
 from otel_perf.meters.roster import OTHER, Roster
 
 __all__ = ["ToolMeters"]
@@ -43,11 +44,13 @@ class ToolMeters:
 
     Attributes:
         start_unix_ns: Unix time in nanoseconds from which everything is counted.
+        measured: What the metrics know of measurements.
     """
 
     def __init__(self, clock: Clock = system_clock) -> None:
         """Start at zero, now."""
         self._clock = clock
+        self.measured = MeasuredMeters()
         self._begin()
 
     def _begin(self) -> None:
@@ -63,6 +66,7 @@ class ToolMeters:
 
     def forget(self) -> None:
         """Start again at zero: what a forked child does, whose parent goes on counting its own calls."""
+        self.measured.forget()
         self._begin()
 
     # -- folding -----------------------------------------------------------------------------------------------

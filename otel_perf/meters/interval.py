@@ -2,7 +2,8 @@
 
 from typing import Final, Literal, TypeAlias
 
-from otel_perf.meters.readings import FOLDED, HistogramReading, Labels, NumberReading
+from otel_perf.core.signal_spec import MetricSpec
+from otel_perf.meters.values import HistogramReading, Labels, NumberReading
 
 __all__ = ["Interval", "Temporality", "is_delta"]
 
@@ -12,9 +13,9 @@ Temporality: TypeAlias = Literal["cumulative", "delta", "lowmemory"]
 _NOTHING: Final = HistogramReading((), (), 0.0, None, None, ())
 
 
-def is_delta(name: str, temporality: Temporality) -> bool:
-    """Whether counter or histogram ``name`` is exported as delta; ``lowmemory``: only what a call records itself."""
-    return temporality == "delta" or (temporality == "lowmemory" and name in FOLDED)
+def is_delta(spec: MetricSpec, temporality: Temporality) -> bool:
+    """Whether a counter or histogram is exported as delta; ``lowmemory``: only what is recorded where it happens."""
+    return temporality == "delta" or (temporality == "lowmemory" and spec.synchronous)
 
 
 class Interval:
@@ -54,6 +55,6 @@ class Interval:
         return _NOTHING._replace(
             labels=reading.labels,
             counts=counts,
-            total_seconds=max(0.0, reading.total_seconds - last.total_seconds),
+            total=reading.total - last.total,
             exemplars=reading.exemplars,
         )

@@ -2,75 +2,56 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeVar
 
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationBalance
 from otel_perf.core.records import Kind
+from otel_perf.core.signal_spec import MetricSpec
+from otel_perf.core.signals import METRICS, metric
 from otel_perf.meters.cell import NANOSECONDS, CallExemplar, CellSnapshot
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.roster import OTHER
 from otel_perf.meters.sources import MetricSources, OpenCalls
+from otel_perf.meters.values import HistogramReading, Labels, NumberReading, labels_of
 
-__all__ = ["FOLDED", "HistogramReading", "Labels", "NumberReading", "Readings", "read_metrics"]
+__all__ = ["Readings", "read_metrics"]
 
 T = TypeVar("T")
 
-Labels: TypeAlias = tuple[tuple[str, str], ...]
-"""Attribute names and values, in the order of the catalogue; an attribute that does not apply is left out."""
-
-FOLDED: Final = frozenset(
-    (
-        "gen_ai.execute_tool.duration",
-        "gen_ai.invoke_agent.duration",
-        "otel_perf.tool.calls",
-        "otel_perf.tool.edges",
-        "otel_perf.tool.edge.time",
-    )
-)
-"""What is folded call by call: what a synchronous instrument would record."""
-
-
-class NumberReading(NamedTuple):
-    """One value of a counter or gauge."""
-
-    labels: Labels
-    value: int | float
-
-
-class HistogramReading(NamedTuple):
-    """One histogram; seconds, counts not cumulative over the buckets; extremes ``None`` when not known."""
-
-    labels: Labels
-    counts: tuple[int, ...]
-    total_seconds: float
-    min_seconds: float | None
-    max_seconds: float | None
-    exemplars: tuple[CallExemplar, ...]
+_CATALOGUE: Final = frozenset(METRICS)
+_name: Final = attrgetter("name")
 
 
 class Readings(NamedTuple):
-    """Values by metric name. A metric that is missing was not measured."""
+    """Values by metric. One that is missing was not measured."""
 
-    numbers: Mapping[str, list[NumberReading]]
-    histograms: Mapping[str, list[HistogramReading]]
+    numbers: Mapping[MetricSpec, list[NumberReading]]
+    histograms: Mapping[MetricSpec, list[HistogramReading]]
+
+    def metrics(self) -> list[MetricSpec]:
+        """What was measured: the catalogue's metrics in its order, then those which the application made up."""
+        found = {*self.numbers, *self.histograms}
+        return [*(spec for spec in METRICS if spec in found), *sorted(found - _CATALOGUE, key=_name)]
 
 
 def read_metrics(meters: ToolMeters, sources: MetricSources) -> Readings:
     """Read everything once. Never raises: a source that fails is counted, and its metrics are missing."""
     cells = meters.snapshot()
     histograms = {
-        "gen_ai.execute_tool.duration": _durations(cells, "tool", _tool_labels),
-        "gen_ai.invoke_agent.duration": _durations(cells, "agent", _agent_labels),
+        metric("gen_ai.execute_tool.duration"): _durations(cells, "tool", _tool_labels),
+        metric("gen_ai.invoke_agent.duration"): _durations(cells, "agent", _agent_labels),
+        **meters.measured.histograms(),
     }
-    numbers: dict[str, list[NumberReading]] = {**_call_counts(cells)}
+    numbers: dict[MetricSpec, list[NumberReading]] = {**_call_counts(cells), **meters.measured.numbers()}
     for read in (_self_time, _open_calls):
         numbers.update(guard.call("meters.sources", read, meters, sources) or {})
-    for read_source in (_call_balance, _destinations, _worker, _internal_errors):
+    for read_source in (_measurements, _call_balance, _destinations, _worker, _internal_errors, _observed):
         numbers.update(guard.call("meters.sources", read_source, sources) or {})
     return Readings(
-        {name: values for name, values in numbers.items() if values},
-        {name: values for name, values in histograms.items() if values},
+        {spec: values for spec, values in numbers.items() if values},
+        {spec: values for spec, values in histograms.items() if values},
     )
 
 
@@ -106,9 +87,9 @@ def _histogram(labels: Labels, cells: list[CellSnapshot]) -> HistogramReading:
         counts=cells[0].counts
         if len(cells) == 1
         else tuple(map(sum, zip(*(cell.counts for cell in cells), strict=True))),
-        total_seconds=sum(cell.total_ns for cell in cells) / NANOSECONDS,
-        min_seconds=min(cell.min_ns for cell in cells) / NANOSECONDS,
-        max_seconds=max(cell.max_ns for cell in cells) / NANOSECONDS,
+        total=sum(cell.total_ns for cell in cells) / NANOSECONDS,
+        minimum=min(cell.min_ns for cell in cells) / NANOSECONDS,
+        maximum=max(cell.max_ns for cell in cells) / NANOSECONDS,
         exemplars=_newest_exemplars(cells),
     )
 
@@ -123,7 +104,7 @@ def _newest_exemplars(cells: Iterable[CellSnapshot]) -> tuple[CallExemplar, ...]
     return tuple(newest[bucket] for bucket in sorted(newest))
 
 
-def _call_counts(cells: Iterable[CellSnapshot]) -> dict[str, list[NumberReading]]:
+def _call_counts(cells: Iterable[CellSnapshot]) -> dict[MetricSpec, list[NumberReading]]:
     """Calls, edges and edge time. The number of calls is the sum of the buckets, so it equals the histogram's."""
     calls: defaultdict[Labels, int] = defaultdict(int)
     edges: defaultdict[Labels, int] = defaultdict(int)
@@ -137,9 +118,11 @@ def _call_counts(cells: Iterable[CellSnapshot]) -> dict[str, list[NumberReading]
         if key.kind == "tool":
             calls[("gen_ai.tool.name", key.name), outcome] += count
     return {
-        "otel_perf.tool.calls": [NumberReading(*item) for item in calls.items()],
-        "otel_perf.tool.edges": [NumberReading(*item) for item in edges.items()],
-        "otel_perf.tool.edge.time": [NumberReading(labels, time / NANOSECONDS) for labels, time in times.items()],
+        metric("otel_perf.tool.calls"): [NumberReading(*item) for item in calls.items()],
+        metric("otel_perf.tool.edges"): [NumberReading(*item) for item in edges.items()],
+        metric("otel_perf.tool.edge.time"): [
+            NumberReading(labels, time / NANOSECONDS) for labels, time in times.items()
+        ],
     }
 
 
@@ -151,18 +134,18 @@ def _by_tool(meters: ToolMeters, values: Mapping[str, T]) -> Iterator[tuple[str,
         yield meters.bounded_tool(name), value
 
 
-def _self_time(meters: ToolMeters, sources: MetricSources) -> dict[str, list[NumberReading]]:
+def _self_time(meters: ToolMeters, sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     seconds: defaultdict[str, float] = defaultdict(float)
     for tool, value in _by_tool(meters, sources.self_time_seconds()):
         seconds[tool] += value
-    return {"otel_perf.tool.self_time": [_of_tool(tool, value) for tool, value in seconds.items()]}
+    return {metric("otel_perf.tool.self_time"): [_of_tool(tool, value) for tool, value in seconds.items()]}
 
 
 def _of_tool(tool: str, value: float) -> NumberReading:
     return NumberReading((("gen_ai.tool.name", tool),), value)
 
 
-def _open_calls(meters: ToolMeters, sources: MetricSources) -> dict[str, list[NumberReading]]:
+def _open_calls(meters: ToolMeters, sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     """Every tool that was ever seen has a value: a gauge that ends with its last call would still show it as open."""
     named = list(_by_tool(meters, sources.open_calls()))
     nothing = OpenCalls(0, 0.0)
@@ -174,23 +157,51 @@ def _open_calls(meters: ToolMeters, sources: MetricSources) -> dict[str, list[Nu
     if merged[OTHER] == nothing:
         del merged[OTHER]
     return {
-        "otel_perf.tool.in_flight": [_of_tool(tool, calls.running) for tool, calls in merged.items()],
-        "otel_perf.tool.oldest_call.age": [_of_tool(tool, calls.oldest_age_seconds) for tool, calls in merged.items()],
+        metric("otel_perf.tool.in_flight"): [_of_tool(tool, calls.running) for tool, calls in merged.items()],
+        metric("otel_perf.tool.oldest_call.age"): [
+            _of_tool(tool, calls.oldest_age_seconds) for tool, calls in merged.items()
+        ],
     }
 
 
-def _call_balance(sources: MetricSources) -> dict[str, list[NumberReading]]:
+def _call_balance(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     balance = sources.calls()
     if balance is None:
         return {}
     states = {"recorded": balance.span_recorded, "sampled_out": balance.sampled_out, "disabled": balance.disabled}
     return {
-        "otel_perf.self.calls": [NumberReading((("otel_perf.state", state),), n) for state, n in states.items()],
-        "otel_perf.self.foreign_spans": [NumberReading((), balance.foreign_spans)],
+        metric("otel_perf.self.calls"): [
+            NumberReading((("otel_perf.state", state),), n) for state, n in states.items()
+        ],
+        metric("otel_perf.self.foreign_spans"): [NumberReading((), balance.foreign_spans)],
     }
 
 
-def _destinations(sources: MetricSources) -> dict[str, list[NumberReading]]:
+def _measurements(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
+    balance = sources.measurements()
+    if balance is None:
+        return {}
+    states = {
+        "recorded": balance.recorded,
+        "invalid": balance.invalid,
+        "dropped": balance.dropped,
+        "disabled": balance.disabled,
+    }
+    return {
+        metric("otel_perf.self.measurements"): [
+            NumberReading((("otel_perf.state", state),), n) for state, n in states.items()
+        ]
+    }
+
+
+def _observed(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
+    found: defaultdict[MetricSpec, list[NumberReading]] = defaultdict(list)
+    for spec, value, labels, _ in sources.observed():
+        found[spec].append(NumberReading(labels_of(spec.attributes, labels), value))
+    return found
+
+
+def _destinations(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     settled: list[NumberReading] = []
     waiting: list[NumberReading] = []
     for balance in sources.destinations():
@@ -198,7 +209,7 @@ def _destinations(sources: MetricSources) -> dict[str, list[NumberReading]]:
         settled.extend(_settled(where, balance))
         states = {"queued": balance.queued, "in_flight": balance.in_flight, "spooled": balance.spooled}
         waiting.extend(NumberReading((*where, ("otel_perf.state", state)), n) for state, n in states.items())
-    return {"otel_perf.self.items": settled, "otel_perf.self.items.waiting": waiting}
+    return {metric("otel_perf.self.items"): settled, metric("otel_perf.self.items.waiting"): waiting}
 
 
 def _settled(where: Labels, balance: DestinationBalance) -> Iterator[NumberReading]:
@@ -214,18 +225,18 @@ def _settled(where: Labels, balance: DestinationBalance) -> Iterator[NumberReadi
             yield NumberReading((*where, ("otel_perf.state", state), ("otel_perf.reason", reason)), items)
 
 
-def _worker(sources: MetricSources) -> dict[str, list[NumberReading]]:
+def _worker(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     values = {
-        "otel_perf.self.queue.items": sources.queue_items(),
-        "otel_perf.self.worker.cpu_time": sources.worker_cpu_seconds(),
+        metric("otel_perf.self.queue.items"): sources.queue_items(),
+        metric("otel_perf.self.worker.cpu_time"): sources.worker_cpu_seconds(),
     }
-    return {name: [NumberReading((), value)] for name, value in values.items() if value is not None}
+    return {spec: [NumberReading((), value)] for spec, value in values.items() if value is not None}
 
 
-def _internal_errors(sources: MetricSources) -> dict[str, list[NumberReading]]:
+def _internal_errors(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     errors = dict(sources.internal_errors())
     return {
-        "otel_perf.self.internal_errors": [
+        metric("otel_perf.self.internal_errors"): [
             NumberReading((("otel_perf.stage", stage),), count) for stage, count in errors.items()
         ]
     }

@@ -21,12 +21,13 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_perf.core.signals import METRICS, MetricSpec
+from otel_perf.core.signal_spec import MetricSpec
 from otel_perf.meters.cell import NANOSECONDS, CallExemplar
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.interval import Interval, Temporality, is_delta
-from otel_perf.meters.readings import HistogramReading, NumberReading, Readings, read_metrics
+from otel_perf.meters.readings import Readings, read_metrics
 from otel_perf.meters.sources import MetricSources
+from otel_perf.meters.values import HistogramReading, NumberReading
 
 __all__ = ["FoldedMetrics", "FoldedReader", "merge_metrics"]
 
@@ -105,20 +106,21 @@ class FoldedReader:
         return MetricsData([ResourceMetrics(self._source.resource, [scope], self._source.resource.schema_url)])
 
     def _metrics(self, readings: Readings, now_unix_ns: int) -> Iterable[Metric]:
-        for spec in METRICS:
-            data: Any = None
-            if spec.instrument == "histogram":
-                if spec.name in readings.histograms:
-                    data = self._histogram(spec, readings.histograms[spec.name], now_unix_ns)
-            elif spec.name in readings.numbers:
-                data = self._number(spec, readings.numbers[spec.name], now_unix_ns)
-            if data is not None and data.data_points:
+        for spec in readings.metrics():
+            data: Any = (
+                self._histogram(spec, readings.histograms[spec], now_unix_ns)
+                if spec.instrument == "histogram"
+                else self._number(spec, readings.numbers[spec], now_unix_ns)
+            )
+            if data.data_points:
                 yield Metric(spec.name, spec.meaning, spec.unit, data)
 
     def _number(self, spec: MetricSpec, values: list[NumberReading], now: int) -> Sum | Gauge:
         if spec.instrument == "gauge":
             return Gauge([_number_point(value, self._start_unix_ns, now) for value in values])
-        if not is_delta(spec.name, self._temporality):
+        if spec.instrument == "updowncounter":
+            return Sum([_number_point(value, self._start_unix_ns, now) for value in values], CUMULATIVE, False)  # noqa: FBT003
+        if not is_delta(spec, self._temporality):
             return Sum([_number_point(value, self._start_unix_ns, now) for value in values], CUMULATIVE, True)  # noqa: FBT003
         start = self._interval.begin(spec.name, now)
         grown = [self._interval.number_since(spec.name, value) for value in values]
@@ -126,7 +128,7 @@ class FoldedReader:
 
     def _histogram(self, spec: MetricSpec, values: list[HistogramReading], now: int) -> Histogram:
         start, temporality = self._start_unix_ns, CUMULATIVE
-        if is_delta(spec.name, self._temporality):
+        if is_delta(spec, self._temporality):
             start, temporality = self._interval.begin(spec.name, now), DELTA
             grown = [self._interval.histogram_since(spec.name, value) for value in values]
             values = [value for value in grown if value is not None]
@@ -139,12 +141,12 @@ class FoldedReader:
             start_time_unix_nano=start,
             time_unix_nano=now,
             count=sum(value.counts),
-            sum=value.total_seconds,
+            sum=value.total,
             bucket_counts=value.counts,
             explicit_bounds=spec.bounds,
             # The encoder leaves None out, as OTLP does with what is not known; the SDK's annotation has no word for it.
-            min=cast(float, value.min_seconds),
-            max=cast(float, value.max_seconds),
+            min=cast(float, value.minimum),
+            max=cast(float, value.maximum),
             exemplars=[_exemplar(exemplar) for exemplar in value.exemplars if exemplar.time_unix_ns > after],
         )
 

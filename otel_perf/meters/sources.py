@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_perf.core.ledger import CallBalance, DestinationBalance
+from otel_perf.core.measurements import Measurement, MeasurementBalance
 
 __all__ = ["MetricSources", "OpenCalls"]
 
@@ -35,6 +36,8 @@ class MetricSources:
         queue_items: Records that wait for the worker.
         worker_cpu_seconds: CPU time of the worker thread so far.
         internal_errors: Internal errors so far, by stage.
+        measurements: The account of measurements.
+        observed: Values that were read outside, such as those of the system; all of one moment.
         self_time_seconds: Time so far in each tool itself, without its children, by tool name.
     """
 
@@ -44,4 +47,6 @@ class MetricSources:
     queue_items: Callable[[], int | None] = lambda: None
     worker_cpu_seconds: Callable[[], float | None] = lambda: None
     internal_errors: Callable[[], Mapping[str, int]] = dict
+    measurements: Callable[[], MeasurementBalance | None] = lambda: None
+    observed: Callable[[], Sequence[Measurement]] = tuple
     self_time_seconds: Callable[[], Mapping[str, float]] = dict

@@ -12,6 +12,7 @@ from otel_perf.core.guard import guard
 from otel_perf.core.intake import ForeignEnd, Intake
 from otel_perf.core.ledger import CallBalance
 from otel_perf.core.records import ToolCall
+from otel_perf.pipeline.measurement_flow import MeasurementFlow
 from otel_perf.pipeline.open_calls import OpenCalls
 from otel_perf.pipeline.order import by_end, take_in_order
 from otel_perf.tracing.digest import digest
@@ -91,6 +92,7 @@ class Worker:
         self._intake = intake
         self._readers = tuple(readers)
         self._carriers = tuple(carriers)
+        self.measurements = MeasurementFlow(intake, max_calls)
         self._max_calls = max_calls
         self._overflow = overflow
         self.open_calls = open_calls
@@ -117,6 +119,7 @@ class Worker:
         self._stopping = False
         self._intake.relieve = self.relieve
         self._intake.high_water = self._max_calls
+        self.measurements.open(self._rouse, self.lock)
         self._thread = background_thread(self._run, "otel_perf-worker")
         self._thread.start()
 
@@ -139,6 +142,7 @@ class Worker:
     def after_fork_in_child(self) -> None:
         """Start empty: the parent has, and delivers, what was waiting."""
         self.open_calls.forget()
+        self.measurements.reset()
         self.cpu_ns = 0
         self._reset()
         self.start()
@@ -193,7 +197,7 @@ class Worker:
 
         What is appended meanwhile may go on waiting: a busy application would never let the queues be empty.
         """
-        waiting = len(self._intake.finished) + len(self._intake.foreign)
+        waiting = self._waiting()
         while clock.monotonic_ns() < deadline_ns:
             wait_seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
             if not self.lock.acquire(timeout=max(0.0, min(wait_seconds, STUCK_SECONDS))):
@@ -205,7 +209,10 @@ class Worker:
             waiting -= handled
             if not handled or waiting <= 0:
                 return True
-        return not self._intake.finished and not self._intake.foreign
+        return not self._waiting()
+
+    def _waiting(self) -> int:
+        return len(self._intake.finished) + len(self._intake.foreign) + len(self._intake.measurements)
 
     def _drain_all(self) -> bool:
         """Handle what is waiting, for a while: under constant traffic there is always more. True if there was any."""
@@ -237,7 +244,7 @@ class Worker:
                     guard.call(_stage(carrier), carrier.on_calls, calls)
                 if foreign:
                     guard.call(_stage(carrier), carrier.on_foreign, spans)
-        return len(calls) + len(foreign)
+        return len(calls) + len(foreign) + self.measurements.handle()
 
     def _count(self, calls: Sequence[ToolCall]) -> None:
         recorded = weight = 0
@@ -274,6 +281,10 @@ class Worker:
     def ask_at_end_of_call(self) -> None:
         """Have ``end_of_call`` called on the application thread that ends a call next, or soon. Takes no lock."""
         self._intake.high_water = -1
+
+    def _rouse(self) -> None:
+        if not self._wake.is_set():
+            self._wake.set()
 
     def relieve(self) -> None:
         """Called on an application thread that found the queue above its mark."""

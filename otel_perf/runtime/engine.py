@@ -11,6 +11,7 @@ from otel_perf.core import clock
 from otel_perf.core.guard import guard, logger
 from otel_perf.core.intake import intake
 from otel_perf.core.ledger import CallBalance, DestinationBalance
+from otel_perf.core.measurements import MeasurementBalance
 from otel_perf.delivery.provider import Provision, provide
 from otel_perf.pipeline.call_statistics import CallStatistics, StatisticsSnapshot
 from otel_perf.pipeline.open_calls import OpenCall, OpenCalls
@@ -75,6 +76,7 @@ class Engine:
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
         )
+        self.worker.measurements.readers = self.metrics_out.measurement_readers
         self._termination = Termination(self._deliver_now, self.worker.ask_at_end_of_call)
         self.worker.end_of_call = self._termination.end_of_call
         self.worker.after_drain = self._note_on_disk
@@ -217,6 +219,11 @@ class Engine:
             calls = self.worker.balance(waiting, foreign)
             queued = foreign + sum(call.scope.sampled for call in waiting)
             return calls, tuple(self.outlets.balances(queued, ended=self._ended))
+
+    def measurement_balance(self) -> MeasurementBalance:
+        """The account of measurements, those which wait included."""
+        with self.worker.lock:
+            return self.worker.measurements.balance(len(intake.measurements))
 
     def running(self) -> tuple[OpenCall, ...]:
         """Calls that are running, oldest first."""

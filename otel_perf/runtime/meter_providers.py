@@ -10,6 +10,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_perf.core import clock
 from otel_perf.core.guard import guard
+from otel_perf.core.measurements import Measurement
 from otel_perf.core.records import ToolCall
 from otel_perf.meters.adopted import AdoptedMeters, read_adopted
 from otel_perf.meters.interval import Temporality
@@ -31,6 +32,10 @@ class MetricSource(Protocol):
 
     def on_calls(self, calls: Sequence[ToolCall]) -> None:
         """Calls that ended. Runs on the worker."""
+        ...
+
+    def on_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Measurements that were made. Runs on the worker."""
         ...
 
     def reader(self, temporality: Temporality, *, for_page: bool = False) -> Collect:
@@ -80,6 +85,7 @@ class OwnSource:
         self._provider = provider
         self._readers: list[ApplicationReader] = []
         self.on_calls = folded.meters.on_calls
+        self.on_measurements = folded.meters.measured.on_measurements
 
     def reader(self, temporality: Temporality, *, for_page: bool = False) -> Collect:
         """See ``MetricSource``."""
@@ -124,6 +130,7 @@ class AdoptedSource:
         self._meters = AdoptedMeters(provider, folded.meters, folded.sources, SCOPE.version)
         self._readers: list[ApplicationReader] = []
         self.on_calls = self._meters.on_calls
+        self.on_measurements = self._meters.on_measurements
 
     def reader(self, temporality: Temporality, *, for_page: bool = False) -> Collect:  # noqa: ARG002 - the protocol
         """Everything on the provider, ours included: a second way to the fold would count twice."""

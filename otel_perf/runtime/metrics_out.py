@@ -11,6 +11,7 @@ from otel_perf.delivery.metric_encoder import encode
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.snapshot import FoldedMetrics
 from otel_perf.meters.sources import MetricSources, OpenCalls
+from otel_perf.pipeline.measurement_flow import MeasurementReader
 from otel_perf.pipeline.ticker import Job
 from otel_perf.runtime.meter_providers import MetricSource, choose_metric_source
 from otel_perf.runtime.origin import SCOPE
@@ -52,9 +53,15 @@ class MetricsOut:
         """What the worker has to tell of calls."""
         return [_MetricReader(self._source)]
 
+    @property
+    def measurement_readers(self) -> list[MeasurementReader]:
+        """What the worker has to tell of measurements."""
+        return [self._source]
+
     def _sources(self) -> MetricSources:
         engine = self._engine
         return MetricSources(
+            measurements=engine.measurement_balance,
             calls=lambda: engine.balances()[0],
             destinations=lambda: engine.balances()[1],
             open_calls=self._open_calls,

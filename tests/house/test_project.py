@@ -77,7 +77,7 @@ def test_every_pin_has_a_hash_and_no_line_is_anything_else(lock: Path) -> None:
 @pytest.mark.parametrize(
     ("lock", "groups"),
     [
-        ("requirements-run.lock", ["build"]),
+        ("requirements-run.lock", ["run"]),
         ("requirements-dev.lock", ["dev"]),
         ("requirements-foreign.lock", ["foreign"]),
         ("requirements-servers.lock", ["servers"]),

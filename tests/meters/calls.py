@@ -7,8 +7,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from otel_perf.core import tool_signals
 from otel_perf.core.ledger import CallBalance, DestinationBalance
+from otel_perf.core.measurements import Measurement, MeasurementBalance
 from otel_perf.core.records import Failure, Identity, Scope, Tool, ToolCall
+from otel_perf.core.signals import METRICS
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.snapshot import FoldedMetrics
 from otel_perf.meters.sources import MetricSources, OpenCalls
@@ -21,6 +24,8 @@ FAILED = Failure("error", "ValueError")
 
 RESOURCE = Resource({"service.name": "tested"})
 SCOPE = InstrumentationScope("otel_perf", "0.0")
+BESIDE_CALLS = [spec for spec in METRICS if spec not in tool_signals.METRICS]
+"""Metrics that neither calls nor the ledger give."""
 
 
 def ended_call(
@@ -63,7 +68,18 @@ def full_sources() -> MetricSources:
         worker_cpu_seconds=lambda: 0.25,
         internal_errors=lambda: {"stage": 1},
         self_time_seconds=lambda: {"search": 0.5},
+        measurements=lambda: MeasurementBalance(10, 7, 1, 1, 1),
+        observed=lambda: [
+            Measurement(spec, 1, tuple("x" for _ in spec.attributes), 0)
+            for spec in BESIDE_CALLS
+            if not spec.synchronous
+        ],
     )
+
+
+def some_measurements() -> list[Measurement]:
+    """One measurement of each metric that is recorded where it happens."""
+    return [Measurement(spec, 1, tuple("x" for _ in spec.attributes), 0) for spec in BESIDE_CALLS if spec.synchronous]
 
 
 def folded(meters: ToolMeters, sources: MetricSources | None = None) -> FoldedMetrics:

@@ -23,6 +23,7 @@ from tests.meters.calls import (
     folded,
     full_sources,
     points_of,
+    some_measurements,
     span_context,
     values_of,
 )
@@ -52,6 +53,7 @@ def test_every_metric_of_the_catalogue_arrives_with_unit_description_and_bounds(
     """The same signals as on our own provider, on theirs, in our scope."""
     adopted = theirs.adopt(full_sources())
     adopted.on_calls([ended_call(SEARCH), ended_call(Tool("helper", kind="agent"))])
+    adopted.on_measurements(some_measurements())
     adopted.refresh()
     data = theirs.reader.get_metrics_data()
     assert data is not None

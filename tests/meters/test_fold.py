@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from otel_perf.core.clock import Clock
 from otel_perf.core.records import CANCELLED, Failure, Tool
-from otel_perf.core.signals import TOOL_SECONDS
+from otel_perf.core.tool_signals import TOOL_SECONDS
 from otel_perf.meters.fold import CELL_LIMIT, EDGE_LIMIT, ERROR_LIMIT, TOOL_LIMIT, ToolMeters
 from tests.meters.calls import FAILED, MILLISECOND, SAMPLED, SECOND, by_agent, ended_call, span_context
 

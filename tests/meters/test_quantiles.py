@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_perf.core.records import Tool
-from otel_perf.core.signals import TOOL_SECONDS
+from otel_perf.core.tool_signals import TOOL_SECONDS
 from otel_perf.delivery.prometheus_names import FamilyNames
 from otel_perf.delivery.prometheus_text import TEXT, gather, render
 from otel_perf.meters.fold import ToolMeters

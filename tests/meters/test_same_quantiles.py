@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import otel_perf
 from otel_perf.core.intake import intake
-from otel_perf.core.signals import TOOL_SECONDS
+from otel_perf.core.tool_signals import TOOL_SECONDS
 from otel_perf.delivery.prometheus_page import PrometheusPage
 from otel_perf.statistics.quantiles import DurationSketch
 from otel_perf.testing.capture import Capture

@@ -37,6 +37,7 @@ from tests.meters.calls import (
     folded,
     full_sources,
     points_of,
+    some_measurements,
     span_context,
     values_of,
 )
@@ -62,14 +63,16 @@ def test_every_metric_of_the_catalogue_is_emitted_and_nothing_else() -> None:
     """Names, units, descriptions, kinds, labels and bounds are those of the catalogue."""
     meters = meters_at()
     meters.on_calls([*some_calls(), ended_call(Tool("helper", kind="agent"), failure=FAILED)])
+    meters.measured.on_measurements(some_measurements())
     (entry,) = folded(meters, full_sources()).reader().collect(NOW).resource_metrics
     (scope,) = entry.scope_metrics
     assert (entry.resource, scope.scope) == (RESOURCE, SCOPE)
-    kinds = {"counter": Sum, "gauge": Gauge, "histogram": Histogram}
+    kinds = {"counter": Sum, "updowncounter": Sum, "gauge": Gauge, "histogram": Histogram}
     assert [m.name for m in scope.metrics] == [spec.name for spec in METRICS]
     for metric, spec in zip(scope.metrics, METRICS, strict=True):
         assert (metric.unit, metric.description) == (spec.unit, spec.meaning)
         assert isinstance(metric.data, kinds[spec.instrument])
+        assert getattr(metric.data, "is_monotonic", None) in {None, spec.instrument == "counter"}
         names = {attribute.name for attribute in spec.attributes}
         for point in metric.data.data_points:
             assert set(point.attributes or {}) <= names

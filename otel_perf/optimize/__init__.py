@@ -1,0 +1,1 @@
+"""What acts on payloads: cache, compression, tokens, conversation memory, rate limits. Never exported from the root."""

@@ -1,0 +1,1 @@
+"""What is looked at once per tick or around a block: machine, process, garbage collector, GPU, operations."""
