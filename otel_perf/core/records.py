@@ -169,14 +169,14 @@ class SpanLink:
         self.dropped_attributes = dropped_attributes
 
 
-class SpanDetails:
+class SpanDetails(dict[str, AttributeValue]):
     """What most calls never need: made when the span API is first used on a call.
 
+    It is the mapping of the attributes that were set on this call; the tool's and the identity's are not repeated.
     Most of these only ever hold attributes, so all else is a default of the class until somebody sets it: an object
-    of half the size, made in half the time.
+    of half the size, made in half the time. An empty one is false, as every mapping: ask for ``None``.
 
     Attributes:
-        attributes: Set on this call; the tool's and the identity's are not repeated.
         events: ``None`` until there is one.
         links: ``None`` until there is one.
         name: The span's name, when it is not the tool's.
@@ -188,7 +188,7 @@ class SpanDetails:
         heavy_bytes: Bytes of values beyond a leaf call's own size, for the byte bound of the queue.
     """
 
-    __slots__ = ("__dict__", "attributes")
+    __slots__ = ("__dict__",)
 
     events: list[SpanEvent] | None = None
     links: list[SpanLink] | None = None
@@ -199,10 +199,6 @@ class SpanDetails:
     dropped_events: int = 0
     dropped_links: int = 0
     heavy_bytes: int = 0
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self.attributes: dict[str, AttributeValue] = {}
 
 
 class ToolCall:

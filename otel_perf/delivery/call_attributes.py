@@ -27,7 +27,7 @@ def merge_attributes(call: ToolCall) -> dict[str, AttributeValue]:
     if call.scope.identity is not None:
         attributes.update(call.scope.identity.attributes)
     if call.details is not None:
-        attributes.update(call.details.attributes)
+        attributes.update(call.details)
     if call.failure is not None:
         attributes.update(failure_attributes(call.failure))
     return attributes

@@ -28,7 +28,7 @@ def to_readable(call: ToolCall, clock: Clock) -> ReadableSpan:
     if call.readable is not None:
         return cast(ReadableSpan, call.readable)
     span = cast(ToolSpan, call)
-    details = call.details or SpanDetails()
+    details = SpanDetails() if call.details is None else call.details
     return ReadableSpan(
         name=span.name,
         context=span.get_span_context(),

@@ -179,9 +179,9 @@ def _encode_rest(call: ToolCall, static: bytes) -> bytes:
         body = static
         if identity is not None:
             body += identity.encoded or _encode_identity(identity)
-        if details is not None and details.attributes:
+        if details:
             # Taken out in one step: another thread may still be in the middle of set_attribute().
-            body += _attributes.encode(list(details.attributes.items()))
+            body += _attributes.encode(list(details.items()))
         if call.failure is not None:
             body += _encode_failure(call.failure)
     if details is None:
@@ -200,7 +200,7 @@ def _must_merge(call: ToolCall) -> bool:
     if details is not None:
         if details.name is not None:
             return True
-        places.append(details.attributes)
+        places.append(details)
     while places:
         keys = places.pop().keys()
         for other in places:

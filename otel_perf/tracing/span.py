@@ -4,6 +4,7 @@ Identifiers are made when somebody first asks, by one thread only, and never cha
 status exist only once somebody sets one. Nothing here does I/O.
 """
 
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from random import getrandbits
 from types import TracebackType
@@ -20,14 +21,14 @@ from otel_perf.core.intake import intake
 from otel_perf.core.records import AttributeValue, ParentSpan, SpanDetails, SpanEvent, SpanLink, ToolCall
 from otel_perf.tracing.exceptions import describe_exception
 from otel_perf.tracing.failure_text import message_of, stack_of
-from otel_perf.tracing.values import clean_attributes, clean_text, clean_value, weight_of
+from otel_perf.tracing.values import INT64_MAX, INT64_MIN, clean_attributes, clean_text, clean_value, weight_of
 
 __all__ = ["Origin", "ToolSpan", "origin"]
 
 SHORT_TEXT: Final = 256
 """Text up to this length is stored as it is; longer text is cut to the limit and counted in the byte bound."""
 KEY_LENGTH: Final = 1024
-INT64_MAX: Final = 2**63 - 1
+HAS_GIL: Final = not sysconfig.get_config_var("Py_GIL_DISABLED")
 UINT64_MAX: Final = 2**64 - 1
 """What OTLP's ``fixed64`` times hold."""
 
@@ -113,39 +114,49 @@ class ToolSpan(ToolCall):
         return self.end_ns is None and self.scope.sampled
 
     def _open(self) -> SpanDetails:
+        if self.details is not None:
+            return self.details
+        made = SpanDetails()
+        if not HAS_GIL:
+            return self._claim_details(made)
+        # Several threads may come here. Between the look and the assignment of one line without a call no thread can
+        # take over, so that the first one wins and the others find what it made. A lock would double the cost.
+        self.details = made if self.details is None else self.details
+        return self.details
+
+    def _claim_details(self, made: SpanDetails) -> SpanDetails:
+        claimed = _details.setdefault(self, made)
+        if self.details is None:
+            self.details = claimed
         details = self.details
-        if details is None:
-            claimed = _details.setdefault(self, SpanDetails())
-            if self.details is None:
-                self.details = claimed
-            details = self.details
-            _details.pop(self, None)
+        _details.pop(self, None)
         return details
 
     def set_attribute(self, key: str, value: ApiValue) -> None:
         """Set one attribute; values of no attribute type are made safe or left out, never raised about."""
-        if self.end_ns is not None or not self.scope.sampled:
-            return
-        details = self.details or self._open()
-        kind = type(value)
-        # Most values need no cleaning. In line, since a function for it would cost a third of the whole.
-        if (
-            type(key) is str
-            and len(key) <= SHORT_TEXT
-            and (
-                (kind is str and len(value) <= origin.short_text)  # type: ignore[arg-type]
-                or kind is bool
-                or kind is float
-                or (kind is int and -INT64_MAX <= value <= INT64_MAX)  # type: ignore[operator]
-            )
-        ):
-            attributes = details.attributes
-            if len(attributes) < origin.attribute_count_limit or key in attributes:
-                attributes[key] = value  # type: ignore[assignment]
-            else:
+        if self.end_ns is None and self.scope.sampled:
+            details = self.details
+            if details is None:
+                details = self._open()
+            kind = type(value)
+            # Most values need no cleaning. In line, since a function for it would cost a third of the whole.
+            if (
+                type(key) is str
+                and len(key) <= SHORT_TEXT
+                and (
+                    (kind is str and len(value) <= origin.short_text)  # type: ignore[arg-type]
+                    or kind is bool
+                    or kind is float
+                    or (kind is int and INT64_MIN <= value <= INT64_MAX)  # type: ignore[operator]
+                )
+            ):
+                details[key] = value  # type: ignore[assignment]
+                if len(details) <= origin.attribute_count_limit:
+                    return
+                del details[key]  # it is new, or there would be no more than before
                 details.dropped_attributes += 1
-            return
-        guard.call("span.set_attribute", self._set_unusual, details, key, value)
+            else:
+                guard.call("span.set_attribute", self._set_unusual, details, key, value)
 
     def _set_unusual(self, details: SpanDetails, key: object, value: object) -> None:
         cleaned = clean_value(value, origin.attribute_length_limit)
@@ -153,10 +164,10 @@ class ToolSpan(ToolCall):
             details.dropped_attributes += 1
             return
         name = clean_text(str(key), KEY_LENGTH)
-        if name not in details.attributes and len(details.attributes) >= origin.attribute_count_limit:
+        if name not in details and len(details) >= origin.attribute_count_limit:
             details.dropped_attributes += 1
             return
-        details.attributes[name] = cleaned
+        details[name] = cleaned
         _add_weight(details, weight_of(cleaned))
 
     def set_attributes(self, attributes: Mapping[str, ApiValue]) -> None:
@@ -279,7 +290,7 @@ class ToolSpan(ToolCall):
         return {
             **self.tool.attributes,
             **({} if identity is None else identity.attributes),
-            **({} if self.details is None else self.details.attributes),
+            **({} if self.details is None else self.details),
         }
 
     @property

@@ -118,8 +118,8 @@ def test_attribute_set_by_another_thread_meanwhile() -> None:
 
     class Late:
         def __str__(self) -> str:
-            details.attributes["late"] = 1
+            details["late"] = 1
             return "text"
 
-    details.attributes.update(first=Late(), second=2)  # type: ignore[dict-item]
+    details.update(first=Late(), second=2)  # type: ignore[dict-item]
     assert keys_of(received(span)) >= {"first", "second"}

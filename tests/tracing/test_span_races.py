@@ -11,6 +11,7 @@ import pytest
 
 from otel_perf.core.intake import FULLY_SAMPLED
 from otel_perf.core.records import Tool
+from otel_perf.tracing import span as span_module
 from otel_perf.tracing.span import ToolSpan
 
 THREADS = 8
@@ -54,13 +55,15 @@ def all_at_once(calls: Sequence[Any], act: Callable[[int, Any], Any]) -> list[li
     return found
 
 
-def test_no_first_attribute_is_lost() -> None:
-    """Every thread sets the first attribute of a span: all are there afterwards."""
+@pytest.mark.parametrize("has_gil", [True, False])
+def test_no_first_attribute_is_lost(monkeypatch: pytest.MonkeyPatch, *, has_gil: bool) -> None:
+    """Every thread sets the first attribute of a span: all are there afterwards, with either way to make its place."""
+    monkeypatch.setattr(span_module, "HAS_GIL", has_gil)
     calls = [begin() for _ in range(ROUNDS)]
 
     all_at_once(calls, lambda number, call: call.set_attribute(f"thread.{number}", number))
 
-    assert {len(call.details.attributes) for call in calls if call.details is not None} == {THREADS}
+    assert {len(call.details) for call in calls if call.details is not None} == {THREADS}
     assert all(call.details is not None for call in calls)
 
 
