@@ -66,8 +66,8 @@ def time_calls(sink: Sink, plan: Plan, tell: Callable[[str], None]) -> tuple[Cal
 
 
 def time_cold_calls(sink: Sink, plan: Plan, tell: Callable[[str], None]) -> tuple[CallCost, ...]:
-    """Leaf calls with cold caches, of the SDK and of this package."""
-    names = ("sdk", "otlp")
+    """Leaf calls with cold caches: of the SDK, of this package, and of the context functions that both need."""
+    names = ("sdk", "context", "otlp")
     found: Series = defaultdict(list)
     with start(sink, names) as children:
         for name in in_turns(names, 2):

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from opentelemetry import metrics, trace
+from opentelemetry.context import Context, attach, detach, get_current
 
 import otel_perf
 from otel_perf.bench.workloads import ATTRIBUTES, NESTED, ask, hold, leaf, make_nested, with_attributes
@@ -23,6 +24,7 @@ FLUSH_SECONDS: Final = 20.0
 SUBJECTS: Final[Mapping[str, str]] = {
     "bare": "not traced",
     "disabled": "decorated, not instrumented",
+    "context": "OTel context alone",
     "sdk": "SDK span",
     "sdk_tuned": "SDK span, tuned",
     "sdk_metrics": "SDK span + metrics",
@@ -31,13 +33,15 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "otlp": "otel_perf",
     "full": "otel_perf, full queue",
 }
-"""Key and short name; ``full`` is for the load test only."""
+"""Key and short name; ``full`` is for the load test only, ``context`` for cold calls only."""
 
 LEGEND: Final = (
     "SDK span: the SDK's span with the same name and attributes, batch processor with its defaults, OTLP over HTTP. "
     "Tuned: a queue of 65,536 and batches of 2,048. Metrics: a histogram and a counter beside the span. "
     "otel_perf: everything on, OTLP/HTTP. Adopted: on the application's own SDK provider. "
-    "Full queue: a queue of 1,024 calls that is always full."
+    "Full queue: a queue of 1,024 calls that is always full. "
+    "OTel context alone: the three public context functions without which no child span finds its parent, and nothing "
+    "else."
 )
 
 OURS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -85,10 +89,8 @@ def build(name: str, endpoint: str) -> Subject:
     """
     if name not in SUBJECTS:
         raise KeyError(name)
-    if name == "bare":
-        return Subject({"leaf": leaf, ATTRIBUTES: with_attributes, NESTED: leaf}, ask)
-    if name == "disabled":
-        return _decorated()
+    if name in SETTING_NOTHING_UP:
+        return SETTING_NOTHING_UP[name]()
     if name in OURS:
         return _instrumented(**{"endpoint": endpoint, **OURS[name]})
     flush = _set_up_sdk(endpoint, TUNED if name == "sdk_tuned" else {})
@@ -97,6 +99,18 @@ def build(name: str, endpoint: str) -> Subject:
     if name == "sdk_metrics":
         return _sdk(_with_metrics(endpoint, flush), _recording())
     return _sdk(flush, None)
+
+
+def _in_context(function: Function) -> Function:
+    """What every way to trace must do: read the context, and make another one current while the call runs."""
+
+    def traced(number: int) -> Any:
+        token = attach(Context({**get_current(), "span": number, "call": number}))
+        result = function(number)
+        detach(token)
+        return result
+
+    return traced
 
 
 # -- this package ---------------------------------------------------------------------------------------------------
@@ -134,6 +148,13 @@ def _account(handle: "otel_perf.Handle") -> dict[str, int]:
         found["dropped"] = sum(balance.dropped.values())
         found["rejected"] = sum(balance.rejected.values())
     return found
+
+
+SETTING_NOTHING_UP: Final[Mapping[str, Callable[[], Subject]]] = {
+    "bare": lambda: Subject({"leaf": leaf, ATTRIBUTES: with_attributes, NESTED: leaf}, ask),
+    "disabled": _decorated,
+    "context": lambda: Subject({"leaf": _in_context(leaf)}, ask),
+}
 
 
 # -- the SDK --------------------------------------------------------------------------------------------------------
