@@ -15,6 +15,7 @@ from tests.behaviour.table import Row
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.feature("S3-19")
 def test_behaviour(row: Row, subject: str) -> None:
     """What is seen is what the table says, the context is left as it was, and every call is accounted for."""
     before = get_current()

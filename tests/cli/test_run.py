@@ -20,6 +20,7 @@ def agent(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.feature("S3-21")
 def test_summary_of_an_unmodified_program(agent: Path) -> None:
     """Its output is its own; the call tree and the ledger follow on standard error."""
     done = python([*RUN, "--", sys.executable, "agent.py"], agent)

@@ -64,6 +64,7 @@ def tools(capture: Capture) -> dict[str, ToolSummary]:
     return dict(capture.tools)
 
 
+@pytest.mark.feature("S3-18", "S3-20")
 def test_self_time_against_child_time_in_one_thread(capture: Capture, clock: Hands) -> None:
     """The time of a call is its own and its children's, together all of it."""
 
@@ -176,6 +177,7 @@ def real_capture() -> Iterator[Capture]:
 
 
 @pytest.mark.parametrize("drain_between", [False, True])
+@pytest.mark.feature("S3-21")
 def test_the_call_graph_crosses_spans_of_other_libraries(real_capture: Capture, drain_between: bool) -> None:
     """Ours, a framework's tool, a plain span, ours again: each knows its caller, and nobody's time counts twice."""
 
