@@ -16,15 +16,21 @@ OURS: Final = "import otel_perf; otel_perf.tool, otel_perf.tool_call, otel_perf.
 INSTRUMENT: Final = "import otel_perf; otel_perf.instrument(service_name='overhead', endpoint={endpoint!r})"
 
 TIMED: Final = """
-import time
+import sys, time
+sys.dont_write_bytecode = False
 {before}
 start = time.process_time()
 {timed}
 print(time.process_time() - start, flush=True)
 """
-"""Prints the seconds that its timed part takes: processor time, since a start waits for nothing but the processor."""
+"""Prints the seconds that its timed part takes: processor time, since a start waits for nothing but the processor.
+
+Installed packages are compiled; so is a clone after the first of these starts, whatever ``PYTHONDONTWRITEBYTECODE`` says.
+"""
 
 PROGRAM: Final = """
+import sys
+sys.dont_write_bytecode = False
 {start}
 import otel_perf
 call = otel_perf.tool("leaf")(abs)
