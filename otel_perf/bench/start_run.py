@@ -25,7 +25,7 @@ print(time.process_time() - start, flush=True)
 """
 """Prints the seconds that its timed part takes: processor time, since a start waits for nothing but the processor.
 
-Installed packages are compiled; so is a clone after the first of these starts, whatever ``PYTHONDONTWRITEBYTECODE`` says.
+Installed packages are compiled; so is a clone after the first start, whatever ``PYTHONDONTWRITEBYTECODE`` says.
 """
 
 PROGRAM: Final = """
