@@ -11,7 +11,7 @@ from otel_perf.config.settings import OtlpSettings, Settings
 
 __all__ = ["Destination", "Destinations", "Withheld", "resolve"]
 
-Signal = Literal["traces", "metrics"]
+Signal = Literal["traces", "metrics", "logs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Destination:
 
     Attributes:
         name: How it is called in status, ledger and logs: scheme, host, port and path, no query.
-        signal: ``traces`` or ``metrics``.
+        signal: ``traces``, ``metrics`` or ``logs``.
         url: For http/protobuf the complete URL, for grpc the target ``host:port``.
         protocol: ``http/protobuf`` or ``grpc``.
         headers: Sent with every request; never shown.
@@ -60,30 +60,34 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where each signal goes. All three are empty when nothing leaves the process."""
+    """Where each signal goes. All are empty when nothing leaves the process."""
 
     traces: tuple[Destination, ...] = ()
     metrics: tuple[Destination, ...] = ()
+    logs: tuple[Destination, ...] = ()
     withheld: tuple[Withheld, ...] = ()
 
 
 def resolve(settings: Settings) -> Destinations:
-    """The destinations of both signals, from ``settings.traces`` and ``settings.metrics``.
+    """The destinations of all signals, from ``settings.traces``, ``settings.metrics`` and ``settings.logs``.
 
     A file for TLS that cannot be read withholds its signal: to go on with other trust than asked for would be worse
     than to send nothing.
     """
     if settings.sdk_disabled:
         return Destinations()
-    traces = settings.traces if "otlp" in settings.traces_exporters else OtlpSettings()
-    metrics = settings.metrics if "otlp" in settings.metrics_exporters else OtlpSettings()
-    withheld = (*_faults("traces", traces), *_faults("metrics", metrics))
+    wanted: dict[Signal, OtlpSettings] = {
+        "traces": settings.traces if "otlp" in settings.traces_exporters else OtlpSettings(),
+        "metrics": settings.metrics if "otlp" in settings.metrics_exporters else OtlpSettings(),
+        "logs": settings.logs if "otlp" in settings.logs_exporters else OtlpSettings(),
+    }
+    withheld = tuple(fault for signal, otlp in wanted.items() for fault in _faults(signal, otlp))
     held = {fault.field.partition(".")[0] for fault in withheld}
-    return Destinations(
-        traces=() if "traces" in held else tuple(_one("traces", traces, url) for url in traces.endpoint),
-        metrics=() if "metrics" in held else tuple(_one("metrics", metrics, url) for url in metrics.endpoint),
-        withheld=withheld,
-    )
+    going = {
+        signal: () if signal in held else tuple(_one(signal, otlp, url) for url in otlp.endpoint)
+        for signal, otlp in wanted.items()
+    }
+    return Destinations(**going, withheld=withheld)
 
 
 def _one(signal: Signal, otlp: OtlpSettings, address: str) -> Destination:

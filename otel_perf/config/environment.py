@@ -52,7 +52,7 @@ class Variable:
 
 
 def _otlp() -> Iterator[Variable]:
-    """The eight OTLP variables, each for one signal and for both; the one for a signal is the stronger."""
+    """The OTLP variables, each for one signal and for all; the one for a signal is the stronger."""
     rows: tuple[tuple[str, str, str, Parser], ...] = (
         ("ENDPOINT", "endpoint", "where to send", texts.plain),
         ("PROTOCOL", "protocol", "http/protobuf or grpc", texts.plain),
@@ -66,7 +66,7 @@ def _otlp() -> Iterator[Variable]:
     )
     for suffix, field, meaning, parse in rows:
         yield Variable(f"OTEL_EXPORTER_OTLP_{suffix}", field, meaning, parse)
-        for signal in ("traces", "metrics"):
+        for signal in ("traces", "metrics", "logs"):
             name = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{suffix}"
             yield Variable(name, f"{signal}.{field}", f"the same for {signal} alone", parse)
 
@@ -77,6 +77,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OTEL_RESOURCE_ATTRIBUTES", "resource_attributes", "key=value,key=value, percent-encoded", texts.pairs),
     Variable("OTEL_TRACES_EXPORTER", "traces_exporters", "otlp, console, none", texts.names),
     Variable("OTEL_METRICS_EXPORTER", "metrics_exporters", "otlp, prometheus, console, none", texts.names),
+    Variable("OTEL_LOGS_EXPORTER", "logs_exporters", "otlp, console, none; for events of otel_perf", texts.names),
     *_otlp(),
     Variable("OTEL_TRACES_SAMPLER", "sampler", "which traces are sent"),
     Variable("OTEL_TRACES_SAMPLER_ARG", "sampling_ratio", "share of the traces, for the two ratio samplers"),
@@ -170,13 +171,18 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OTEL_PERF_SPOOL", "spool", "keep on disk what a backend did not take"),
     Variable("OTEL_PERF_SPOOL_MAX_BYTES", "spool_max_bytes", "size of all that waits on disk"),
     Variable("OTEL_PERF_OPEN_CALL_WARNING_SECONDS", "open_call_warning_seconds", "report a call that runs longer"),
+    Variable("OTEL_PERF_SYSTEM_METRICS", "system_metrics", "measure machine, container and process"),
+    Variable("OTEL_PERF_SYSTEM_INTERVAL_SECONDS", "system_interval_seconds", "time between two looks at them"),
+    Variable("OTEL_PERF_TOP_PROCESSES", "top_processes", "how many of the busiest processes to name"),
+    Variable("OTEL_PERF_CONNECTION_METRICS", "connection_metrics", "count the TCP connections of the host"),
+    Variable("OTEL_PERF_GPU_METRICS", "gpu_metrics", "measure GPUs"),
 )
 """Every variable that is read. For one setting ours come before standard ones, and earlier rows before later ones."""
 
 NOT_READ: Mapping[str, str] = {
     "OTEL_BSP_EXPORT_TIMEOUT, OTEL_METRIC_EXPORT_TIMEOUT": "every request has OTEL_EXPORTER_OTLP_TIMEOUT",
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "the SDK applies it where it builds a resource",
-    "OTEL_LOGS_EXPORTER, OTEL_BLRP_*, OTEL_LOGRECORD_*, OTEL_EXPORTER_OTLP_LOGS_*": "application logs are not sent",
+    "OTEL_BLRP_*, OTEL_LOGRECORD_*": "application logs are not sent; events of otel_perf wait as spans do",
     "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "the SDK reads it; losses are counted here in any case",
     "OTEL_PYTHON_DISTRO, OTEL_PYTHON_CONFIGURATOR": "they belong to opentelemetry-instrument",
 }

@@ -23,8 +23,8 @@ def load(arguments: Mapping[str, object], *, environ: Mapping[str, str] | None =
     """Settle every setting.
 
     Args:
-        arguments: What the application said, by field name; ``None`` says nothing. ``traces`` and ``metrics`` may be
-            dictionaries of OTLP settings for one signal.
+        arguments: What the application said, by field name; ``None`` says nothing. ``traces``, ``metrics`` and
+            ``logs`` may be dictionaries of OTLP settings for one signal.
         environ: The environment; None reads the process's own, now.
         strict: Raise when anything was refused. The setting of the same name does so too.
 

@@ -17,7 +17,7 @@ class Loaded:
         settings: The values that hold.
         sources: Field to origin; the OTLP fields of one signal as ``traces.endpoint``. Every field is there.
         problems: One entry per refused value, in the order of the sources.
-        destinations: Where traces and metrics go.
+        destinations: Where traces, metrics and events go.
     """
 
     settings: Settings

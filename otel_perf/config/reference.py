@@ -46,7 +46,8 @@ an address with `user:password@` or `?api_key=` in it is refused.
 FILE = """\
 ## The file
 
-YAML with the names of the settings as keys; `traces` and `metrics` hold the OTLP settings of one signal.
+YAML with the names of the settings as keys; `traces`, `metrics` and `logs` hold the OTLP settings of one
+signal.
 
 ```yaml
 service_name: my-agent

@@ -13,7 +13,7 @@ from otel_perf.config.settings import OtlpSettings, Settings
 
 __all__ = ["OTLP_FIELDS", "SIGNALS", "TYPES", "Refused", "check", "leaf", "phrase"]
 
-SIGNALS = ("traces", "metrics")
+SIGNALS = ("traces", "metrics", "logs")
 OTLP_FIELDS = tuple(field.name for field in msgspec.structs.fields(OtlpSettings))
 
 TYPES: dict[str, Any] = {
@@ -45,7 +45,7 @@ def check(field: str, value: object) -> Any:
     shape = SHAPES.get(leaf(field))
     try:
         result = msgspec.convert(shape(value) if shape else value, TYPES[field])
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter for a lone surrogate in a word of a list
         raise Refused(f"must be {phrase(field)}") from None
     if not _encodable(result):
         raise Refused("must be text that UTF-8 can hold")
@@ -198,6 +198,7 @@ SHAPES: dict[str, Callable[[object], object]] = {
     "resource_attributes": _attributes,
     "traces_exporters": _exporters,
     "metrics_exporters": _exporters,
+    "logs_exporters": _exporters,
     "prometheus": _page,
     "prometheus_token": _token,
     "prometheus_allowed_hosts": _listed,
@@ -226,4 +227,5 @@ PHRASES = {
     "redact_keys": "a list of names, each of two or more letters or digits (ASCII)",
     "traces_exporters": _choices("traces_exporters"),
     "metrics_exporters": _choices("metrics_exporters"),
+    "logs_exporters": _choices("logs_exporters"),
 }

@@ -64,11 +64,18 @@ class Settings(OtlpSettings, frozen=True, kw_only=True):
     metrics: OtlpSettings = msgspec.field(default_factory=OtlpSettings)
     """What holds for metrics after their own variables were applied; its endpoints are complete addresses."""
 
+    logs: OtlpSettings = msgspec.field(default_factory=OtlpSettings)
+    """What holds for events (log records) after their own variables were applied; its endpoints are complete."""
+
     traces_exporters: tuple[Literal["otlp", "console"], ...] = ("otlp",)
     """Ways out for spans; ``console`` is standard error; empty (``none``) is none. Default: the OTel specification."""
 
     metrics_exporters: tuple[Literal["otlp", "prometheus", "console"], ...] = ("otlp",)
     """Ways out for metrics, as for spans; ``prometheus`` opens the page. Default: the OTel specification."""
+
+    logs_exporters: tuple[Literal["otlp", "console"], ...] = ("otlp",)
+    """Ways out for events such as late scores, as for spans; the application's own logs are never sent.
+    Default: the OTel specification."""
 
     service_name: Text | None = None
     """``service.name`` of the resource. Default: left to the resource (``unknown_service:python``)."""
@@ -224,3 +231,18 @@ class Settings(OtlpSettings, frozen=True, kw_only=True):
 
     open_call_warning_seconds: Interval = 60.0
     """A call that runs longer than this is reported while it runs. Default ours."""
+
+    system_metrics: bool = True
+    """Measure the machine, the container and the process; about 0.03 % of a core."""
+
+    system_interval_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
+    """Time between two looks at them; the first is 1 s after the start. Default ours: a panel of 15 s sees three."""
+
+    top_processes: Annotated[int, Meta(ge=0, le=10)] = 0
+    """Name and use of so many processes of the host, those that use most; never their arguments. Default: none."""
+
+    connection_metrics: bool = False
+    """Count the TCP connections of the host by state. Off: the table of a busy host is long."""
+
+    gpu_metrics: bool = True
+    """Measure GPUs, where the extra ``gpu`` and NVIDIA's driver are there."""

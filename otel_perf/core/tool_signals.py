@@ -25,7 +25,7 @@ OUTCOME: Final = AttributeSpec("otel_perf.outcome", "How the call ended.", "ok, 
 CALLER: Final = AttributeSpec("otel_perf.caller", "Name of the calling tool or agent; empty for a root.", "500 tools")
 CALLEE: Final = AttributeSpec("otel_perf.callee", "Name of the called tool or agent.", "500 tools")
 DESTINATION: Final = AttributeSpec("otel_perf.destination", "Host and port of the destination.", "configuration")
-SIGNAL: Final = AttributeSpec("otel_perf.signal", "traces or metrics.", "2 values")
+SIGNAL: Final = AttributeSpec("otel_perf.signal", "traces, metrics or logs.", "3 values")
 STATE: Final = AttributeSpec("otel_perf.state", "What became of the items.", "the ledger's states")
 REASON: Final = AttributeSpec("otel_perf.reason", "Why items were dropped or rejected.", "the ledger's reasons")
 STAGE: Final = AttributeSpec("otel_perf.stage", "The part in which it happened.", "stages of the package")
@@ -60,6 +60,7 @@ METRICS: Final = (
         "otel_perf.self.measurements", "counter", "{measurement}",
         "Every measurement: recorded, invalid, dropped, disabled.", (STATE,),
     ),
+    MetricSpec("otel_perf.self.events", "counter", "{event}", "Every event: recorded, dropped, disabled.", (STATE,)),
     MetricSpec("otel_perf.self.foreign_spans", "counter", "{span}", "Spans of other libraries that were received."),
     MetricSpec(
         "otel_perf.self.items", "counter", "{item}", "Settled items of each destination.",

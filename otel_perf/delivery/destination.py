@@ -6,7 +6,7 @@ network.
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Final
+from typing import ClassVar, Final
 
 from otel_perf.core.ledger import DestinationAccount
 from otel_perf.delivery.carriers import WireCarrier
@@ -16,9 +16,9 @@ from otel_perf.delivery.sender import Sender
 from otel_perf.delivery.sender_hooks import Hooks, SenderSettings
 from otel_perf.delivery.sender_life import SenderLife
 from otel_perf.delivery.span_request import EncodedSpan
-from otel_perf.delivery.transport import Transport
+from otel_perf.delivery.transport import Signal, Transport
 
-__all__ = ["DeltaMetricDestination", "MetricDestination", "SpanDestination"]
+__all__ = ["DeltaMetricDestination", "LogDestination", "MetricDestination", "SpanDestination"]
 
 _SIZE: Final = attrgetter("size")
 
@@ -29,6 +29,8 @@ class SpanDestination(SenderLife):
     Attributes:
         account: What became of every span.
     """
+
+    signal: ClassVar[Signal] = "traces"
 
     def __init__(
         self, name: str, transport: Transport, settings: SenderSettings | None = None, hooks: Hooks | None = None
@@ -42,10 +44,10 @@ class SpanDestination(SenderLife):
             hooks: Spool and callbacks.
         """
         settings = settings or SenderSettings()
-        self.account = DestinationAccount(name, "traces")
+        self.account = DestinationAccount(name, self.signal)
         self._sender: Sender[Sequence[EncodedSpan]] = Sender(
             ItemQueue(settings.limits, _SIZE, SpanParcel),
-            WireCarrier(transport, "traces"),
+            WireCarrier(transport, self.signal),
             self.account,
             settings,
             hooks or Hooks(),
@@ -55,6 +57,16 @@ class SpanDestination(SenderLife):
         """Take in finished spans, oldest first; above the bound the oldest that wait are dropped and counted."""
         if spans:
             self._sender.offer(spans, len(spans))
+
+
+class LogDestination(SpanDestination):
+    """Events on their way to one destination, as log records: in their requests they stand where spans do.
+
+    Attributes:
+        account: What became of every log record.
+    """
+
+    signal: ClassVar[Signal] = "logs"
 
 
 class MetricDestination(SenderLife):

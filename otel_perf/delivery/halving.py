@@ -3,6 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -16,7 +17,7 @@ class Half(NamedTuple):
 
     Attributes:
         body: The encoded request.
-        items: Spans or metric points in it.
+        items: Spans, metric points or log records in it.
     """
 
     body: bytes
@@ -35,11 +36,12 @@ class _Levels(NamedTuple):
 LEVELS: Final[dict[Signal, _Levels]] = {
     "traces": _Levels(ExportTraceServiceRequest, "resource_spans", "scope_spans", "spans"),
     "metrics": _Levels(ExportMetricsServiceRequest, "resource_metrics", "scope_metrics", "metrics"),
+    "logs": _Levels(ExportLogsServiceRequest, "resource_logs", "scope_logs", "log_records"),
 }
 
 
 def halve(signal: Signal, body: bytes) -> tuple[Half, Half] | None:
-    """Two requests, in order; ``None`` for a single span or metric, and for bytes that are no request."""
+    """Two requests, in order; ``None`` for a single span, metric or record, and for bytes that are no request."""
     levels = LEVELS.get(signal)
     if levels is None:
         return None
@@ -85,7 +87,7 @@ def _emptied(target: Any, source: Any, field: str) -> Any:
 
 
 def _items(leaf: Any) -> int:
-    """A span is one item, a metric as many as it has points."""
+    """A span or a log record is one item, a metric as many as it has points."""
     if "data" not in leaf.DESCRIPTOR.oneofs_by_name:
         return 1
     data = leaf.WhichOneof("data")

@@ -33,7 +33,7 @@ def destination_key(signal: str, protocol: str, url: str, ordinal: int = 0) -> s
     """The folder name of a destination: 16 hexadecimal digits that do not tell its address.
 
     Args:
-        signal: traces or metrics.
+        signal: traces, metrics or logs.
         protocol: ``http/protobuf`` or ``grpc``.
         url: The complete address; a different query is a different destination.
         ordinal: Tells apart destinations that are otherwise the same.
@@ -86,6 +86,10 @@ class SpoolFolder:
                 lock = self.files.lock(folder / LOCK)
                 if lock is not None:
                     yield Shelf(self.files, folder, lock)
+
+    def holds(self, key: str) -> bool:
+        """Whether another process, running or not, has a folder for a destination."""
+        return any(True for _ in self._others(key))
 
     def strange_keys(self) -> set[str]:
         """Destinations that others have spooled for, and this process does not know."""

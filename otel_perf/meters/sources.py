@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from otel_perf.core.events import EventBalance
 from otel_perf.core.ledger import CallBalance, DestinationBalance
 from otel_perf.core.measurements import Measurement, MeasurementBalance
 
@@ -37,6 +38,7 @@ class MetricSources:
         worker_cpu_seconds: CPU time of the worker thread so far.
         internal_errors: Internal errors so far, by stage.
         measurements: The account of measurements.
+        events: The account of events.
         observed: Values that were read outside, such as those of the system; all of one moment.
         self_time_seconds: Time so far in each tool itself, without its children, by tool name.
     """
@@ -48,5 +50,6 @@ class MetricSources:
     worker_cpu_seconds: Callable[[], float | None] = lambda: None
     internal_errors: Callable[[], Mapping[str, int]] = dict
     measurements: Callable[[], MeasurementBalance | None] = lambda: None
+    events: Callable[[], EventBalance | None] = lambda: None
     observed: Callable[[], Sequence[Measurement]] = tuple
     self_time_seconds: Callable[[], Mapping[str, float]] = dict

@@ -14,8 +14,8 @@ from otel_perf.delivery.spool_folder import SpoolFolder, destination_key
 
 __all__ = ["OnDisk"]
 
-SNAPSHOT_SHARE: Final = 16
-"""The last snapshot of cumulative metrics gets one part in so many of the spool's bound."""
+SMALL_SHARE: Final = 16
+"""The last snapshots of cumulative metrics and the events, which are few, get one part in so many of the bound."""
 
 
 class OnDisk:
@@ -29,10 +29,11 @@ class OnDisk:
         self._spools = SpoolFolder(self._home) if self._home is not None and settings.spool else None
         self._ledger = None if self._home is None else LedgerFile(self._home)
         self._seen: Counter[tuple[str, str, str]] = Counter()
-        snapshots = 0 if self._deltas else len(loaded.destinations.metrics)
-        full = len(loaded.destinations.traces) + len(loaded.destinations.metrics) - snapshots
-        self._snapshot_bytes = settings.spool_max_bytes // SNAPSHOT_SHARE // max(1, snapshots)
-        self._share_bytes = (settings.spool_max_bytes - snapshots * self._snapshot_bytes) // max(1, full)
+        going = loaded.destinations
+        small = len(going.logs) + (0 if self._deltas else len(going.metrics))
+        full = len(going.traces) + (len(going.metrics) if self._deltas else 0)
+        self._small_bytes = settings.spool_max_bytes // SMALL_SHARE // max(1, small)
+        self._share_bytes = (settings.spool_max_bytes - small * self._small_bytes) // max(1, full)
 
     @property
     def _deltas(self) -> bool:
@@ -52,8 +53,12 @@ class OnDisk:
         key = destination_key(*same, ordinal=self._seen[same])
         self._seen[same] += 1
         only_at_end = to.signal == "metrics" and not self._deltas
-        size = self._snapshot_bytes if only_at_end else self._share_bytes
+        size = self._small_bytes if only_at_end or to.signal == "logs" else self._share_bytes
         return DiskSpool(self._spools, key, to.signal, SpoolSettings(max_bytes=size, only_at_end=only_at_end))
+
+    def left_by_others(self, to: Destination) -> bool:
+        """Whether another process, running or not, keeps something for a destination on disk. Reads folders."""
+        return self._spools is not None and self._spools.holds(destination_key(to.signal, to.protocol, to.url))
 
     def note(self, calls: int, waiting_calls: int, balances: Iterable[DestinationBalance]) -> None:
         """Write down what would be lost if the process ended now.

@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_perf.core import clock
 from otel_perf.core.clock import system_clock
+from otel_perf.core.events import Event
 from otel_perf.core.ledger import CallBalance
 from otel_perf.core.records import ToolCall
 from otel_perf.delivery.readable import to_readable
@@ -85,11 +86,24 @@ class CallCollector:
         """A dropped call is not kept."""
 
 
+class EventCollector:
+    """Keeps every event. A reader of events of the worker."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.events: list[Event] = []
+
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Keep the events."""
+        self.events.extend(events)
+
+
 class Capture:
     """What was recorded since the fixture began. Each property drains first, so it is complete."""
 
-    def __init__(self, engine: Engine, spans: SpanCollector, calls: CallCollector) -> None:
+    def __init__(self, engine: Engine, spans: SpanCollector, calls: CallCollector, events: EventCollector) -> None:
         """Made by the fixture."""
+        self._events = events
         self._engine = engine
         self._spans = spans
         self._calls = calls
@@ -108,6 +122,12 @@ class Capture:
         """Finished calls in the order of their ends, sampled or not."""
         self._drain()
         return list(self._calls.calls)
+
+    @property
+    def events(self) -> list[Event]:
+        """Events in the order in which they happened: late scores, alerts."""
+        self._drain()
+        return list(self._events.events)
 
     @property
     def balance(self) -> CallBalance:

@@ -12,7 +12,7 @@ from otel_perf.core.intake import intake
 from otel_perf.runtime import active
 from otel_perf.runtime.engine import Engine
 from otel_perf.runtime.handle import Handle
-from otel_perf.testing.capture import CallCollector, Capture, SpanCollector
+from otel_perf.testing.capture import CallCollector, Capture, EventCollector, SpanCollector
 from otel_perf.tracing.span import origin
 
 __all__ = ["EPOCH_UNIX_NS", "TICK_NS", "recording"]
@@ -61,10 +61,11 @@ def recording(*, deterministic: bool = True, **settings: Any) -> Iterator[Captur
     with active.lock():
         if active.current() is not None:
             raise RuntimeError("otel_perf is already instrumented; shut that handle down before capturing")
-        spans, calls = SpanCollector(), CallCollector()
+        spans, calls, events = SpanCollector(), CallCollector(), EventCollector()
         loaded = load(settings, environ={}, strict=True)
         intake.forget()
         engine = Engine(loaded, carriers=[spans], readers=[calls])
+        engine.worker.events.readers = (*engine.worker.events.readers, events)
         active.take_over(Handle(loaded, engine))
     if deterministic:
         intake.now_ns = TickingClock(TICK_NS)
@@ -72,7 +73,7 @@ def recording(*, deterministic: bool = True, **settings: Any) -> Iterator[Captur
         system_clock.hold(EPOCH_UNIX_NS)
     engine.start(background=False)
     try:
-        yield Capture(engine, spans, calls)
+        yield Capture(engine, spans, calls, events)
     finally:
         handle = active.current()
         if handle is not None:

@@ -9,6 +9,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -17,6 +18,7 @@ from tests.sinks.received import Behaviour, Received
 SERVICES = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
     "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
+    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
 }
 
 
@@ -83,6 +85,9 @@ def _success(how: Behaviour, signal: str) -> bytes:
     if signal == "traces":
         answer = ExportTraceServiceResponse()
         answer.partial_success.rejected_spans = how.rejected_items
+    elif signal == "logs":
+        answer = ExportLogsServiceResponse()
+        answer.partial_success.rejected_log_records = how.rejected_items
     else:
         answer = ExportMetricsServiceResponse()
         answer.partial_success.rejected_data_points = how.rejected_items

@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.sinks.received import Behaviour, Received
 
-SIGNALS = {"/v1/traces": "traces", "/v1/metrics": "metrics"}
+SIGNALS = {"/v1/traces": "traces", "/v1/metrics": "metrics", "/v1/logs": "logs"}
 
 
 class HttpSink(Received):
-    """The receiver. A request for any other path than the two of OTLP is answered with 404."""
+    """The receiver. A request for any other path than those of OTLP is answered with 404."""
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -133,6 +134,9 @@ def _success(how: Behaviour, signal: str | None) -> bytes:
     if signal == "traces":
         answer = ExportTraceServiceResponse()
         answer.partial_success.rejected_spans = how.rejected_items
+    elif signal == "logs":
+        answer = ExportLogsServiceResponse()
+        answer.partial_success.rejected_log_records = how.rejected_items
     else:
         answer = ExportMetricsServiceResponse()
         answer.partial_success.rejected_data_points = how.rejected_items

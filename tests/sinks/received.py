@@ -7,8 +7,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+REQUESTS: dict[str, Any] = {
+    "traces": ExportTraceServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+    "logs": ExportLogsServiceRequest,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class Received:
         self.span_names: Counter[str] = Counter()
         self.traces: list[ExportTraceServiceRequest] = []
         self.metrics: list[ExportMetricsServiceRequest] = []
+        self.logs: list[ExportLogsServiceRequest] = []
         self.stopped = threading.Event()
         self._changed = threading.Condition()
 
@@ -79,10 +87,12 @@ class Received:
 
     def judge(self, signal: str, body: bytes, headers: dict[str, str], how: Behaviour, ok: int | str) -> int | str:
         """Decode, decide, store; the status to answer with."""
-        message: Any = (ExportTraceServiceRequest if signal == "traces" else ExportMetricsServiceRequest)()
+        message: Any = REQUESTS[signal]()
         message.ParseFromString(body)
         spans = list(_spans(message)) if signal == "traces" else []
-        items = len(spans) if signal == "traces" else _points(message)
+        items = {"traces": lambda: len(spans), "metrics": lambda: _points(message), "logs": lambda: _records(message)}[
+            signal
+        ]()
         status = how.status if how.status != 200 else ok
         if how.largest_bytes is not None and len(body) > how.largest_bytes:
             status = 413 if ok == 200 else "RESOURCE_EXHAUSTED"
@@ -94,7 +104,7 @@ class Received:
                 kept = spans[: len(spans) - how.rejected_items]
                 self.span_ids.update(span.span_id for span in kept)
                 self.span_names.update(span.name for span in kept)
-                (self.traces if signal == "traces" else self.metrics).append(message)
+                {"traces": self.traces, "metrics": self.metrics, "logs": self.logs}[signal].append(message)
             self._changed.notify_all()
         return status
 
@@ -102,6 +112,17 @@ class Received:
         """Wait until ``condition`` holds, looking again whenever a request arrives or is answered."""
         with self._changed:
             return self._changed.wait_for(condition, seconds)
+
+    @property
+    def log_records(self) -> list[Any]:
+        """Log records received, in the order of their coming."""
+        return [
+            record
+            for message in list(self.logs)
+            for resource in message.resource_logs
+            for scope in resource.scope_logs
+            for record in scope.log_records
+        ]
 
     @property
     def spans(self) -> int:
@@ -126,6 +147,10 @@ class Received:
 
 def _spans(message: ExportTraceServiceRequest) -> Iterable[Any]:
     return (span for resource in message.resource_spans for scope in resource.scope_spans for span in scope.spans)
+
+
+def _records(message: ExportLogsServiceRequest) -> int:
+    return sum(len(scope.log_records) for resource in message.resource_logs for scope in resource.scope_logs)
 
 
 def _points(message: ExportMetricsServiceRequest) -> int:
