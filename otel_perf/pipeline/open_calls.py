@@ -74,6 +74,13 @@ class OpenCalls:
         self.refresh()
         return [_describe(call, now_ns) for call in sorted(self._open.values(), key=_start)]
 
+    def oldest_tool_seconds(self, now_ns: int) -> float | None:
+        """Age of the tool call that runs longest; ``None`` when none runs."""
+        # They are kept in the order of their starts.
+        running = (call for call in self._open.values() if call.end_ns is None and call.tool.kind == "tool")
+        oldest = next(running, None)
+        return None if oldest is None else (now_ns - oldest.start_ns) / 1e9
+
     def warn(self, now_ns: int) -> None:
         """Tell each call once that has been running for longer than the limit."""
         if self._warn_after_ns is None:

@@ -13,12 +13,16 @@ __all__ = ["Job", "Ticker"]
 
 @dataclass(slots=True)
 class Job:
-    """Something to do every ``period_seconds``; ``name`` is its stage in the count of internal errors."""
+    """Something to do every ``period_seconds``; ``name`` is its stage in the count of internal errors.
+
+    The first run is one period away, or ``first_seconds`` where that is given.
+    """
 
     name: str
     period_seconds: float
     run: Callable[[], object]
     due_ns: int = 0
+    first_seconds: float | None = None
 
 
 class Ticker:
@@ -31,12 +35,13 @@ class Ticker:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; the first run of each job is one period away."""
+        """Start the thread; the first run of each job is one period away, unless the job says otherwise."""
         if not self._jobs:
             return
         now = clock.monotonic_ns()
         for job in self._jobs:
-            job.due_ns = now + int(job.period_seconds * 1e9)
+            first = job.period_seconds if job.first_seconds is None else job.first_seconds
+            job.due_ns = now + int(first * 1e9)
         self._stop = threading.Event()
         self._thread = background_thread(self._run, "otel_perf-ticker")
         self._thread.start()

@@ -1,1 +1,1 @@
-"""What is looked at once per tick or around a block: machine, process, garbage collector, GPU, operations."""
+"""What is read outside: the machine, the container, the process, its interpreter, its event loops, the GPU."""

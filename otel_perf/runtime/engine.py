@@ -21,6 +21,7 @@ from otel_perf.runtime import late_provider, origin
 from otel_perf.runtime.metrics_out import MetricsOut
 from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
+from otel_perf.runtime.probing import Probing
 from otel_perf.runtime.status import State, Status, settings_facts
 from otel_perf.runtime.surroundings import Surroundings
 from otel_perf.runtime.termination import Termination
@@ -67,6 +68,7 @@ class Engine:
         self.open_calls = OpenCalls(intake, warn_after_seconds=settings.open_call_warning_seconds)
         self._surroundings = Surroundings()
         self.outlets = Outlets(loaded, self.resource, extras or Extras(), self._surroundings)
+        self.probing = Probing(settings, self._no_call_hangs)
         self.metrics_out = MetricsOut(self)
         self.worker = Worker(
             intake,
@@ -81,7 +83,9 @@ class Engine:
         self.worker.end_of_call = self._termination.end_of_call
         self.worker.after_drain = self._note_on_disk
         self._ended = False
-        self._ticker = Ticker([*self.metrics_out.jobs, *self._tail_jobs()])
+        self._ticker = Ticker(
+            [*self.probing.jobs, *self.metrics_out.jobs, *self._tail_jobs(), *self.outlets.jobs()],
+        )
 
     def _tail_jobs(self) -> list[Job]:
         return [] if self.outlets.tail_sampler is None else [Job("tail sampling", 0.5, self._sweep_tail)]
@@ -95,6 +99,16 @@ class Engine:
                 sampler.decide_all()
             else:
                 sampler.sweep(clock.monotonic_ns())
+
+    def _no_call_hangs(self) -> bool | None:
+        """Whether no tool call runs for longer than is thought well; ``None`` when the worker is too busy to say."""
+        if not self.worker.lock.acquire(timeout=0.05):
+            return None
+        try:
+            oldest = self.open_calls.oldest_tool_seconds(intake.now_ns())
+        finally:
+            self.worker.lock.release()
+        return oldest is None or oldest <= self.loaded.settings.open_call_warning_seconds
 
     def _note_on_disk(self) -> None:
         waiting = len(intake.finished) + len(intake.foreign)
@@ -152,6 +166,7 @@ class Engine:
         """Drain, then wait for every destination; True when all was settled by the deadline (monotonic ns)."""
         drained = self.worker.drain(deadline_ns)
         self._sweep_tail(decide_all=True)
+        guard.call("system metrics", self.probing.refresh)
         guard.call("metrics", self.metrics_out.export)
         return self.outlets.flush(deadline_ns) and drained
 
@@ -176,10 +191,12 @@ class Engine:
         # A fifth of the time is for the last totals, however much waits.
         drained = self.worker.stop(deadline_ns - (deadline_ns - clock.monotonic_ns()) // 5)
         self._sweep_tail(decide_all=True)
+        guard.call("system metrics", self.probing.refresh)
         guard.call("metrics", self.metrics_out.export)
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
         self._ticker.stop(deadline_ns)
+        self.probing.close()
         origin.withdraw()
         self._ended = True
         self._termination.uninstall()
@@ -194,6 +211,7 @@ class Engine:
             self.resource = self._provision.provider.resource
             origin.apply(self.loaded.settings, self.resource)
         self.outlets.after_fork_in_child(self.resource)
+        self.probing.after_fork_in_child()
         self.metrics_out.after_fork_in_child()
         self.worker.after_fork_in_child()
         self._ticker.after_fork_in_child()
@@ -262,6 +280,8 @@ class Engine:
             found.append(self._provision.note)
         if self._tool_spans == "sdk":
             found.append("tool spans are SDK spans, since other processors listen; they cost what SDK spans cost")
+        if self.probing.note is not None:
+            found.append(self.probing.note)
         if not self.outlets.spans and not self.outlets.exporters:
             found.append("no endpoint: nothing leaves the process")
         if self.open_calls.given_up:

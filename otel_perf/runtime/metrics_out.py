@@ -69,6 +69,8 @@ class MetricsOut:
             worker_cpu_seconds=lambda: engine.worker.cpu_ns / 1e9,
             internal_errors=lambda: dict(guard.counts),
             self_time_seconds=self._self_seconds,
+            events=engine.event_balance,
+            observed=lambda: [*engine.probing.observed(), *slo_board.observe()],
         )
 
     def _open_calls(self) -> dict[str, OpenCalls]:

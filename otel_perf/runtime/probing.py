@@ -1,0 +1,138 @@
+"""The probes of the running pipeline: read by the ticker, shown by whoever collects metrics."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from otel_perf.config.settings import Settings
+from otel_perf.core import clock
+from otel_perf.core.guard import guard, logger
+from otel_perf.core.measurements import Measurement
+from otel_perf.pipeline.ticker import Job
+
+if TYPE_CHECKING:
+    from otel_perf.probes.gpu import GpuProbe
+    from otel_perf.probes.probe_set import Probe, ProbeSet
+    from otel_perf.probes.system_snapshot import SystemSnapshot
+
+__all__ = ["Probing"]
+
+FIRST_SECONDS: Final = 1.0
+"""The first look. Not at once: psutil's import takes 25 ms, in which the application starts."""
+UNAVAILABLE: Final = "no system metrics: psutil cannot be imported"
+
+
+class Probing:
+    """Makes the probes on the ticker's thread, where their imports cost the application nothing.
+
+    Attributes:
+        jobs: What the ticker has to do.
+        note: What a user should know; ``None`` when all is well.
+    """
+
+    def __init__(self, settings: Settings, healthy: Callable[[], bool | None]) -> None:
+        """Nothing is imported or read before the first job.
+
+        Args:
+            settings: Which probes, and how often.
+            healthy: Whether the process is well now; ``None`` when that is not known.
+        """
+        self._settings = settings
+        self._healthy = healthy
+        self.note: str | None = None
+        self.jobs: list[Job] = []
+        if settings.system_metrics:
+            period = settings.system_interval_seconds
+            self.jobs.append(Job("system metrics", period, self.read, first_seconds=min(FIRST_SECONDS, period)))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._making = threading.Lock()
+        self._set: ProbeSet | None = None
+        self._gpu: GpuProbe | None = None
+        self._made = False
+        self._read_ns: int | None = None
+
+    def read(self) -> None:
+        """Look at everything that is due. Runs on the ticker; makes the probes when there are none."""
+        with self._making:
+            if not self._made:
+                self._made = True
+                self._make()
+        if self._set is not None:
+            self._read_ns = clock.monotonic_ns()
+            self._set.read()
+
+    def refresh(self) -> None:
+        """Look once more before a flush, unless the last look was within the second, or there was none yet."""
+        if self._read_ns is not None and clock.monotonic_ns() - self._read_ns >= FIRST_SECONDS * 1e9:
+            self.read()
+
+    def observed(self) -> Sequence[Measurement]:
+        """What was found last; reads nothing."""
+        return () if self._set is None else self._set.observed()
+
+    def snapshot(self) -> "SystemSnapshot | None":
+        """The same as one object; ``None`` before the first look."""
+        observed = self.observed()
+        if not observed:
+            return None
+        from otel_perf.probes.system_snapshot import snapshot_of
+
+        return snapshot_of(observed, clock.wall_ns() / 1e9)
+
+    def close(self) -> None:
+        """Let go of what the probes hold; what they found stays."""
+        gpu, self._gpu = self._gpu, None
+        if gpu is not None:
+            guard.call("probe gpu", gpu.close)
+
+    def after_fork_in_child(self) -> None:
+        """Make new probes: those of the parent look at the parent."""
+        self._forget()
+
+    def _make(self) -> None:
+        try:
+            import psutil  # noqa: F401 - without it there are no probes
+        except (ImportError, OSError, AttributeError) as error:
+            self.note = UNAVAILABLE
+            logger.warning("otel_perf: %s (%s: %s)", UNAVAILABLE, type(error).__name__, error)
+            return
+        from otel_perf.probes.probe_set import ProbeSet
+
+        self._set = ProbeSet(self._probes(), self._settings.system_interval_seconds)
+
+    def _probes(self) -> "list[Probe]":
+        """All probes that the settings ask for."""
+        from otel_perf.probes.attempts import Attempts
+        from otel_perf.probes.control_group import ControlGroup
+        from otel_perf.probes.disks import DiskProbe, FilesystemProbe
+        from otel_perf.probes.gpu import GpuProbe
+        from otel_perf.probes.interpreter import InterpreterProbe
+        from otel_perf.probes.network import ConnectionProbe, NetworkProbe
+        from otel_perf.probes.own_process import ProcessProbe, UniqueMemoryProbe
+        from otel_perf.probes.process_table import ProcessTableProbe
+        from otel_perf.probes.system_cpu import CpuProbe, HostProbe
+        from otel_perf.probes.system_memory import MemoryProbe
+        from otel_perf.probes.uptime import UptimeProbe
+
+        settings, attempts, group = self._settings, Attempts(), ControlGroup()
+        probes: list[Probe] = [
+            ProcessProbe(attempts, group),
+            InterpreterProbe(attempts),
+            CpuProbe(attempts, group),
+            MemoryProbe(attempts, group),
+            DiskProbe(attempts),
+            NetworkProbe(attempts),
+            FilesystemProbe(attempts),
+            UptimeProbe(self._healthy, settings.system_interval_seconds),
+            HostProbe(attempts),
+            UniqueMemoryProbe(attempts),
+            ProcessTableProbe(attempts, settings.top_processes),
+        ]
+        if settings.connection_metrics:
+            probes.append(ConnectionProbe(attempts))
+        if settings.gpu_metrics:
+            self._gpu = GpuProbe(attempts)
+            probes.append(self._gpu)
+        return probes
