@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from otel_perf.reports.lines import Fact
+from otel_perf.reports.measured_facts import measured_facts
+from otel_perf.reports.measured_table import MeasuredTable
 from otel_perf.reports.text import count_text, duration_text, safe_text, share_text
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from otel_perf.core.ledger import CallBalance, DestinationBalance
     from otel_perf.reports.run_summary import Overhead, RunSummary
 
-__all__ = ["Fact", "fact_lines", "headline"]
+__all__ = ["fact_lines", "headline"]
 
 MAX_LINES: Final = 8
 """Lines about failures, and about open calls: the worst ones; the rest is counted."""
@@ -25,22 +27,15 @@ ITEMS: Final = {"traces": "spans", "metrics": "metric points", "logs": "log reco
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line: a label (empty when the line goes on with the one above), a text, whether it is bad news."""
-
-    label: str
-    text: str
-    alarming: bool = False
-
-
 def headline(summary: RunSummary) -> str:
     """Return the first line: how many calls of how many tools in what time."""
     calls, foreign_spans = summary.calls.calls, summary.calls.foreign_spans
     if not calls and not foreign_spans:
         return "otel_perf: no call was recorded (decorate a function with @otel_perf.tool)"
     kinds = Counter(tool.kind for tool in summary.tools if tool.count)
-    callees = " and ".join(_number(kinds[kind], kind) for kind in ("tool", "agent", "model") if kinds[kind])
+    callees = " and ".join(
+        _number(kinds[kind], kind) for kind in ("tool", "agent", "model", "operation") if kinds[kind]
+    )
     text = f"otel_perf: {_number(calls, 'call')}{' of ' if callees else ''}{callees}"
     if not calls:
         text = f"otel_perf: {_number(foreign_spans, 'span')} of other libraries"
@@ -53,6 +48,7 @@ def fact_lines(summary: RunSummary) -> Iterator[Fact]:
     """Yield the lines below the picture."""
     yield from _failures(summary)
     yield from _open_calls(summary)
+    yield from measured_facts(MeasuredTable(summary.metrics))
     yield _calls(summary.calls)
     yield from _sent(summary.destinations)
     yield from _cost(summary.overhead)

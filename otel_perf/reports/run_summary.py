@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from otel_perf.core.ledger import CallBalance, DestinationBalance
+    from otel_perf.reports.metric_values import MetricValue
     from otel_perf.statistics.call_graph import TreeNode
     from otel_perf.statistics.tool_summary import ToolSummary
     from otel_perf.statistics.trace_sample import SampledTrace
@@ -166,6 +167,7 @@ class RunSummary:
         open_calls: Calls that have not ended, oldest first.
         overhead: What the measuring cost; None when it was not measured.
         elapsed_seconds: Time from ``instrument()`` to this summary; None when not known.
+        metrics: What was measured beside the calls.
     """
 
     tree: tuple[TreeNode, ...]
@@ -176,6 +178,7 @@ class RunSummary:
     open_calls: tuple[OpenCall, ...]
     overhead: Overhead | None = None
     elapsed_seconds: float | None = None
+    metrics: tuple[MetricValue, ...] = ()
 
     @classmethod
     def build(  # noqa: PLR0913 - one argument for each attribute
@@ -189,6 +192,7 @@ class RunSummary:
         open_calls: Iterable[OpenCall] = (),
         overhead: Overhead | None = None,
         elapsed_seconds: float | None = None,
+        metrics: Iterable[MetricValue] = (),
     ) -> Self:
         """Make a summary of plain statistics; the arguments are those of the attributes, as they are recorded."""
         return cls(
@@ -200,4 +204,5 @@ class RunSummary:
             open_calls=tuple(sorted(open_calls, key=lambda call: -call.age_seconds)),
             overhead=overhead,
             elapsed_seconds=elapsed_seconds,
+            metrics=tuple(metrics),
         )

@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Final
 
-__all__ = ["ABSENT", "as_ascii", "count_text", "duration_text", "safe_text", "share_text"]
+__all__ = ["ABSENT", "as_ascii", "bytes_text", "count_text", "duration_text", "safe_text", "share_text"]
 
 ABSENT: Final = "\N{EN DASH}"
 """Stands for a number that was not measured; never for zero."""
@@ -16,6 +16,7 @@ ASCII_TWINS: Final = {
     **str.maketrans("\N{MULTIPLICATION SIGN}\N{MICRO SIGN}\N{EN DASH}\N{EM DASH}", "xu--"),
 }
 
+BYTE_UNITS: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 DURATION_UNITS: Final = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "\N{MICRO SIGN}s"))
 
 
@@ -52,6 +53,16 @@ def duration_text(nanoseconds: float | None) -> str:
         if nanoseconds >= size * 0.9995:
             return f"{_three_digits(nanoseconds / size)} {unit}"
     return f"{nanoseconds:.0f} ns"
+
+
+def bytes_text(size: float | None) -> str:
+    """Write a size with three significant digits in a fitting binary unit; ``None`` as absent."""
+    if size is None:
+        return ABSENT
+    for unit, symbol in BYTE_UNITS:
+        if abs(size) >= unit * 0.9995:
+            return f"{_three_digits(size / unit)} {symbol}"
+    return f"{size:.0f} B"
 
 
 def count_text(count: int) -> str:
