@@ -22,12 +22,20 @@ __all__ = [
 ]
 
 Outcome: TypeAlias = Literal["ok", "error", "timeout", "cancelled"]
-Kind: TypeAlias = Literal["tool", "agent", "model"]
+Kind: TypeAlias = Literal["tool", "agent", "model", "operation"]
 Scalar: TypeAlias = str | bool | int | float | bytes
 AttributeValue: TypeAlias = "Scalar | tuple[AttributeValue | None, ...] | Mapping[str, AttributeValue | None]"
 
 OPERATIONS: Final[Mapping[Kind, str]] = {"tool": "execute_tool", "agent": "invoke_agent", "model": "chat"}
-"""``gen_ai.operation.name`` of each kind (OpenTelemetry GenAI conventions)."""
+"""``gen_ai.operation.name`` of each kind that the OpenTelemetry GenAI conventions know; an operation is none."""
+
+NAMED_BY: Final[Mapping[Kind, str]] = {
+    "tool": "gen_ai.tool.name",
+    "agent": "gen_ai.agent.name",
+    "model": "gen_ai.request.model",
+    "operation": "otel_perf.operation.name",
+}
+"""The attribute that holds the name, by kind."""
 
 
 class Tool:
@@ -35,8 +43,9 @@ class Tool:
 
     Attributes:
         name: The tool's name: ``gen_ai.tool.name``, and the label of its metrics.
-        kind: ``tool`` (execute_tool span), ``agent`` (invoke_agent span) or ``model``.
-        span_name: The span's name, ``execute_tool {name}``.
+        kind: ``tool`` (execute_tool span), ``agent`` (invoke_agent span), ``model``, or ``operation`` (any piece of
+            the application's work that is measured).
+        span_name: The span's name, ``execute_tool {name}``; an operation's is its name.
         attributes: Attributes on every span of this tool.
         encoded: Cached wire form of name, kind and attributes; belongs to the span encoder.
     """
@@ -49,11 +58,11 @@ class Tool:
         """Describe a tool; ``attributes`` are added to the conventional ones and win over them."""
         self.name = name
         self.kind: Kind = kind
-        self.span_name = f"{OPERATIONS[kind]} {name}"
-        named = {"tool": "gen_ai.tool.name", "agent": "gen_ai.agent.name", "model": "gen_ai.request.model"}[kind]
+        conventional = OPERATIONS.get(kind)
+        self.span_name = name if conventional is None else f"{conventional} {name}"
         self.attributes: dict[str, AttributeValue] = {
-            "gen_ai.operation.name": OPERATIONS[kind],
-            named: name,
+            **({} if conventional is None else {"gen_ai.operation.name": conventional}),
+            NAMED_BY[kind]: name,
             **(attributes or {}),
         }
         self.encoded: bytes | None = None

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from otel_perf.core.operation_signals import OPERATION_SECONDS
 from otel_perf.core.records import Kind, Outcome
 from otel_perf.core.tool_signals import AGENT_SECONDS, TOOL_SECONDS
 
@@ -24,6 +25,7 @@ BOUNDS_NS: Final[dict[Kind, tuple[int, ...]]] = {
     "tool": _nanoseconds(TOOL_SECONDS),
     "agent": _nanoseconds(AGENT_SECONDS),
     "model": (),
+    "operation": _nanoseconds(OPERATION_SECONDS),
 }
 """Bounds of the catalogue in nanoseconds: comparing integers is exact. A model call has no histogram of ours."""
 
@@ -32,8 +34,8 @@ class CellKey(NamedTuple):
     """The labels that the calls of a cell share; all are bounded.
 
     Attributes:
-        kind: Tool, agent or model.
-        name: Name of the tool, agent or model.
+        kind: Tool, agent, model or operation.
+        name: Name of the tool, agent, model or operation.
         agent: Name of the agent that made the call; ``None`` without one.
         error_type: ``error.type``; ``None`` when the call ended well or was cancelled.
         outcome: How the call ended.

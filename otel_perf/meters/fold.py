@@ -1,6 +1,7 @@
 """Ended calls folded into cells: some 0.4 us per call, where SDK instruments with a context cost 8 us each.
 
-Labels are bounded here, and only here: 500 tools, 500 agents, 64 error types per tool, 2,000 caller-callee pairs.
+Labels are bounded here, and only here: 500 tools, 500 agents, 500 operations, 64 error types for each of them, 2,000
+caller-callee pairs.
 """
 
 import threading
@@ -10,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from otel_perf.core.clock import Clock, system_clock
-from otel_perf.core.records import Failure, Tool, ToolCall
+from otel_perf.core.records import Failure, Kind, Tool, ToolCall
 from otel_perf.meters.cell import CallExemplar, Cell, CellKey, CellSnapshot
 from otel_perf.meters.measured import MeasuredMeters
 from otel_perf.meters.roster import OTHER, Roster
@@ -60,6 +61,7 @@ class ToolMeters:
         self._tools = Roster("tool names", TOOL_LIMIT)
         self._agents = Roster("agent names", AGENT_LIMIT)
         self._models = Roster("model names", TOOL_LIMIT)
+        self._operations = Roster("operation names", TOOL_LIMIT)
         self._errors: dict[str, Roster] = {}
         self._edges: set[tuple[str, str]] = set()
         self.start_unix_ns = self._clock.unix_ns(self._clock.now_ns())
@@ -156,8 +158,13 @@ class ToolMeters:
         )
 
     def _name_of(self, tool: Tool) -> str:
-        roster = {"tool": self._tools, "agent": self._agents, "model": self._models}[tool.kind]
-        return roster.admit(tool.name)
+        rosters: dict[Kind, Roster] = {
+            "tool": self._tools,
+            "agent": self._agents,
+            "model": self._models,
+            "operation": self._operations,
+        }
+        return rosters[tool.kind].admit(tool.name)
 
     def _error(self, tool: str, error_type: str) -> str:
         roster = self._errors.get(tool)

@@ -28,7 +28,7 @@ class ToolStatistics:
 
     Attributes:
         name: The tool's name.
-        kind: ``tool``, ``agent`` or ``model``.
+        kind: ``tool``, ``agent``, ``model`` or ``operation``.
         outcomes: Number of ended calls by outcome: ok, error, timeout, cancelled.
         errors_by_type: Number of errors and timeouts by ``error.type``; at most 64, the rest under ``_OTHER``.
         durations: Distribution of all durations, whatever the outcome.

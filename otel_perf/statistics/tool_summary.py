@@ -20,7 +20,7 @@ class ToolSummary:
 
     Attributes:
         name: The tool's name; ``_OTHER`` for the tools beyond the table's bound.
-        kind: ``tool``, ``agent`` or ``model``; ``other`` for those beyond the bound.
+        kind: ``tool``, ``agent``, ``model`` or ``operation``; ``other`` for those beyond the bound.
         count: Ended calls, all outcomes together.
         ok: Calls that ended well.
         errors: Calls that raised; timeouts are not among them.

@@ -127,14 +127,15 @@ class Deferred:
         intake.started.append(call)
         return call, cast("trace.Span", call), context
 
-    def end(self, call: ToolCall, error: BaseException | None) -> None:
+    def end(self, call: ToolCall, error: BaseException | None, end_ns: int | None = None) -> None:
         """End a call and hand it over."""
-        end_call(call, error)
+        end_call(call, error, end_ns)
 
 
-def end_call(call: ToolCall, error: BaseException | None) -> None:
-    """Stop the clock, note the failure, append; the same end for every wrapper."""
-    end_ns = intake.now_ns()
+def end_call(call: ToolCall, error: BaseException | None, end_ns: int | None = None) -> None:
+    """Stop the clock (or take ``end_ns``), note the failure, append; the same end for every wrapper."""
+    if end_ns is None:
+        end_ns = intake.now_ns()
     if error is not None:
         call.failure = classify_exception(error)
     call.end_ns = end_ns
@@ -181,10 +182,11 @@ class ThroughTracer:
     def _start(self, tool: Tool, attributes: dict[str, Any], start_ns: int) -> trace.Span:
         return self._tracer.start_span(tool.span_name, attributes=attributes, start_time=system_clock.unix_ns(start_ns))
 
-    def end(self, call: ToolCall, error: BaseException | None) -> None:
+    def end(self, call: ToolCall, error: BaseException | None, end_ns: int | None = None) -> None:
         """End the SDK span with the call's outcome, then hand the record over."""
         span = cast("trace.Span", call.readable)
-        end_ns = intake.now_ns()
+        if end_ns is None:
+            end_ns = intake.now_ns()
         if error is not None:
             call.failure = classify_exception(error)
             guard.call("tracer.describe_failure", self._describe, span, error)
