@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from otel_perf._version import __version__
     from otel_perf.config.settings import Settings
+    from otel_perf.probes.operation import measure
     from otel_perf.runtime.handle import Handle
     from otel_perf.runtime.instrument import instrument
     from otel_perf.runtime.perf_span_processor import PerfSpanProcessor
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "agent",
     "instrument",
+    "measure",
     "suppress",
     "tool",
     "tool_call",
@@ -40,6 +42,7 @@ _HOMES = {
     "__version__": "_version",
     "agent": "tracing.calls",
     "instrument": "runtime.instrument",
+    "measure": "probes.operation",
     "suppress": "tracing.calls",
     "tool": "tracing.tool",
     "tool_call": "tracing.calls",

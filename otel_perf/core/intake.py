@@ -35,8 +35,8 @@ class Lifecycle(Protocol):
         """Begin a call; ``None`` when it is not recorded (it is then counted as disabled)."""
         ...
 
-    def end(self, call: ToolCall, error: BaseException | None) -> None:
-        """End a call; ``error`` is what left it, if anything."""
+    def end(self, call: ToolCall, error: BaseException | None, end_ns: int | None = None) -> None:
+        """End a call, now or at the monotonic time ``end_ns``; ``error`` is what left it, if anything."""
         ...
 
 
@@ -48,7 +48,7 @@ class SwitchedOff:
         intake.count_disabled()
         return None
 
-    def end(self, call: ToolCall, error: BaseException | None) -> None:
+    def end(self, call: ToolCall, error: BaseException | None, end_ns: int | None = None) -> None:
         """Do nothing: nothing was begun."""
 
 

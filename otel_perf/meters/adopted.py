@@ -16,6 +16,7 @@ from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 
 from otel_perf.core.guard import guard
 from otel_perf.core.measurements import Measurement
+from otel_perf.core.operation_signals import OPERATION_DURATION
 from otel_perf.core.records import ToolCall
 from otel_perf.core.signal_spec import MetricSpec
 from otel_perf.core.signals import metric
@@ -129,12 +130,15 @@ class AdoptedMeters:
             "tool": ("gen_ai.execute_tool.duration", key.agent),
             "agent": ("gen_ai.invoke_agent.duration", key.name),
             "model": (None, None),
+            "operation": (OPERATION_DURATION.name, None),
         }[key.kind]
         target = None
         if name is not None:
             attributes = {
                 "gen_ai.tool.name": key.name if key.kind == "tool" else None,
+                "otel_perf.operation.name": key.name if key.kind == "operation" else None,
                 "gen_ai.agent.name": agent,
+                "otel_perf.outcome": key.outcome if key.kind == "operation" else None,
                 "error.type": key.error_type,
             }
             present = {attribute: value for attribute, value in attributes.items() if value is not None}

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from otel_perf.core.guard import guard
 from otel_perf.core.ledger import DestinationBalance
+from otel_perf.core.operation_signals import OPERATION_DURATION
 from otel_perf.core.records import Kind
 from otel_perf.core.signal_spec import MetricSpec
 from otel_perf.core.signals import METRICS, metric
@@ -42,6 +43,7 @@ def read_metrics(meters: ToolMeters, sources: MetricSources) -> Readings:
     histograms = {
         metric("gen_ai.execute_tool.duration"): _durations(cells, "tool", _tool_labels),
         metric("gen_ai.invoke_agent.duration"): _durations(cells, "agent", _agent_labels),
+        OPERATION_DURATION: _durations(cells, "operation", _operation_labels),
         **meters.measured.histograms(),
     }
     numbers: dict[MetricSpec, list[NumberReading]] = {**_call_counts(cells), **meters.measured.numbers()}
@@ -69,6 +71,12 @@ def _tool_labels(cell: CellSnapshot) -> Labels:
 
 def _agent_labels(cell: CellSnapshot) -> Labels:
     return _labels(("gen_ai.agent.name", cell.key.name), ("error.type", cell.key.error_type))
+
+
+def _operation_labels(cell: CellSnapshot) -> Labels:
+    key = cell.key
+    outcome = ("otel_perf.outcome", key.outcome)
+    return _labels(("otel_perf.operation.name", key.name), outcome, ("error.type", key.error_type))
 
 
 def _durations(
