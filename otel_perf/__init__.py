@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from otel_perf._version import __version__
     from otel_perf.config.settings import Settings
+    from otel_perf.core.cache_access import record_cache_access
     from otel_perf.probes.operation import measure
     from otel_perf.runtime.handle import Handle
     from otel_perf.runtime.instrument import instrument
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "agent",
     "instrument",
+    "record_cache_access",
     "measure",
     "suppress",
     "tool",
@@ -42,6 +44,7 @@ _HOMES = {
     "__version__": "_version",
     "agent": "tracing.calls",
     "instrument": "runtime.instrument",
+    "record_cache_access": "core.cache_access",
     "measure": "probes.operation",
     "suppress": "tracing.calls",
     "tool": "tracing.tool",

@@ -59,7 +59,8 @@ CACHE_ENTRIES: Final = MetricSpec(
     "otel_perf.cache.entries", "updowncounter", "{entry}", "Entries held.", (CACHE,), synchronous=True
 )
 CACHE_BYTES: Final = MetricSpec(
-    "otel_perf.cache.size", "updowncounter", "By", "Estimated size of the entries held; absent where it is not estimated.",
+    "otel_perf.cache.size", "updowncounter", "By",
+    "Estimated size of the entries held; absent where it is not estimated.",
     (CACHE,), synchronous=True,
 )  # fmt: skip
 CACHE_SAVED: Final = MetricSpec(

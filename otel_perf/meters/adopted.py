@@ -123,7 +123,8 @@ class AdoptedMeters:
         for entry in measurements:
             if entry.metric.instrument == "histogram":
                 histogram, labels = self._instruments.histogram(entry.metric), dict(measured.labels_of(entry))
-                guard.call("histogram.record", histogram.record, entry.value, labels, NO_SPAN)
+                for _ in range(entry.count):
+                    guard.call("histogram.record", histogram.record, entry.value, labels, NO_SPAN)
 
     def _remember(self, key: CellKey) -> tuple[Histogram, dict[str, str]] | None:
         name, agent = {

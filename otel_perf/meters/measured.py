@@ -31,14 +31,14 @@ class _Series:
         self.minimum: float | None = None
         self.maximum: float | None = None
 
-    def add(self, value: float) -> None:
-        """Take one value in, as the instrument has it."""
+    def add(self, value: float, count: int) -> None:
+        """Take a value in, as the instrument has it; in a histogram it stands for ``count`` of one bucket."""
         if self.metric.instrument == "gauge":
             self.total = value
             return
-        self.total += value
+        self.total += value * count
         if self.counts:
-            self.counts[bisect_left(self.metric.bounds, value)] += 1
+            self.counts[bisect_left(self.metric.bounds, value)] += count
             if self.minimum is None or value < self.minimum:
                 self.minimum = value
             if self.maximum is None or value > self.maximum:
@@ -69,11 +69,11 @@ class MeasuredMeters:
         """Fold values that were found valid."""
         shortcuts = self._shortcuts
         with self._lock:
-            for metric, value, labels, _ in measurements:
+            for metric, value, labels, _, count in measurements:
                 series = shortcuts.get((metric, labels))
                 if series is None:
                     series = self._find(metric, labels)
-                series.add(value)
+                series.add(value, count)
 
     def labels_of(self, measurement: Measurement) -> Labels:
         """The bounded labels of a measurement that was folded."""

@@ -204,7 +204,7 @@ def _measurements(sources: MetricSources) -> dict[MetricSpec, list[NumberReading
 
 def _observed(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     found: defaultdict[MetricSpec, list[NumberReading]] = defaultdict(list)
-    for spec, value, labels, _ in sources.observed():
+    for spec, value, labels, *_ in sources.observed():
         found[spec].append(NumberReading(labels_of(spec.attributes, labels), value))
     return found
 

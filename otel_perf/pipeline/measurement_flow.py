@@ -7,9 +7,11 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Final, Protocol
 
+from otel_perf.core import clock
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import Intake
 from otel_perf.core.measurements import Measurement, MeasurementBalance
+from otel_perf.core.tallies import tallies
 
 __all__ = ["MeasurementFlow", "MeasurementReader"]
 
@@ -18,6 +20,8 @@ SLICE: Final = 64
 ASSIST: Final = 16
 """Measurements that an application thread handles when the queue is full."""
 ASSIST_WAIT_SECONDS: Final = 0.0005
+GATHER_NS: Final = 1_000_000_000
+"""How old the counts of tallies may be that nobody waits for."""
 
 
 class MeasurementReader(Protocol):
@@ -43,7 +47,9 @@ class MeasurementFlow:
         self.reset()
 
     def reset(self) -> None:
-        """Start at zero."""
+        """Start at zero; what tallies counted until now belongs to nobody, or to the parent process."""
+        tallies.restart()
+        self._gathered_ns = clock.monotonic_ns()
         self._recorded = self._invalid = 0
         self._dropped = itertools.count()
 
@@ -54,9 +60,16 @@ class MeasurementFlow:
         self._intake.relieve_measurements = self.relieve
         self._intake.measurement_mark = self._max_waiting // 2
 
+    def gather(self) -> None:
+        """Have the tallies hand in what they have counted. Past the bound of the queue: it is little, and exact."""
+        self._gathered_ns = clock.monotonic_ns()
+        self._intake.measurements.extend(tallies.take())
+
     def handle(self, size: int = SLICE) -> int:
         """Take up to ``size`` and hand them on; how many."""
         queue = self._intake.measurements
+        if clock.monotonic_ns() - self._gathered_ns > GATHER_NS:
+            self.gather()
         if not queue:
             return 0
         taken: list[Measurement] = []

@@ -197,6 +197,7 @@ class Worker:
 
         What is appended meanwhile may go on waiting: a busy application would never let the queues be empty.
         """
+        self.measurements.gather()
         waiting = self._waiting()
         while clock.monotonic_ns() < deadline_ns:
             wait_seconds = (deadline_ns - clock.monotonic_ns()) / 1e9

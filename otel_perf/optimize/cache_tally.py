@@ -1,0 +1,219 @@
+"""What a cache counts about itself: cumulative for its ``stats()``, and what is new for the metrics."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Lock, RLock
+from typing import Any, Final
+
+from otel_perf.core.cache_signals import (
+    CACHE_BYTES,
+    CACHE_ENTRIES,
+    CACHE_EVICTIONS,
+    CACHE_LOOKUPS,
+    CACHE_REQUESTS,
+    CACHE_SAVED,
+    LOOKUP_SECONDS,
+)
+from otel_perf.core.intake import intake
+from otel_perf.core.measurements import Measurement
+from otel_perf.core.signal_spec import MetricSpec
+from otel_perf.core.tallies import Distribution, Names, tallies
+
+__all__ = ["CacheStatistics", "CacheTally", "cache_tallies"]
+
+NAME_LIMIT: Final = 40
+"""Result caches with a label of their own: with five reasons each they fill the 200 series of a metric."""
+PATIENCE_SECONDS: Final = 0.05
+"""A cache is locked for microseconds. Whoever finds it locked for longer leaves its counts for the next time."""
+FAST_SECONDS: Final = 0.001
+GONE_LIMIT: Final = 1_000
+"""Counts of dead caches that are kept for a recording that may still be closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatistics:
+    """A cache in one moment, counted since it was made.
+
+    Attributes:
+        hits: Look-ups that found a value.
+        misses: Look-ups that found none; each was computed, or told so.
+        coalesced: Look-ups that waited for another caller's computation of the same key.
+        bypassed: Calls whose arguments make no key; they are no look-ups.
+        evictions: Entries given up by the cache itself, by reason.
+        entries: Entries held.
+        size_bytes: Estimated size of them; ``None`` where it is not estimated.
+        saved_seconds: Measured cost of the misses that made what the hits found; ``None`` where no hit had one.
+        fast_hits: Hits that took at most 1 ms; ``None`` where hits are not timed.
+    """
+
+    hits: int
+    misses: int
+    coalesced: int = 0
+    bypassed: int = 0
+    evictions: dict[str, int] = field(default_factory=dict)
+    entries: int = 0
+    size_bytes: int | None = None
+    saved_seconds: float | None = None
+    fast_hits: int | None = None
+
+    @property
+    def lookups(self) -> int:
+        """All look-ups."""
+        return self.hits + self.misses + self.coalesced
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """Hits of all look-ups, 0 to 1; ``None`` before the first."""
+        return self.hits / self.lookups if self.lookups else None
+
+    @property
+    def fast_hit_ratio(self) -> float | None:
+        """Hits that took at most 1 ms of all hits, 0 to 1; ``None`` without any."""
+        return self.fast_hits / self.hits if self.hits and self.fast_hits is not None else None
+
+
+class CacheTally:
+    """The counts of one cache. Everything but ``stay_behind`` happens under the cache's lock.
+
+    Attributes:
+        hit_times, miss_times, coalesced_times: Durations, which are the counts too.
+        bypassed: Calls without a key.
+        saved_ns, priced_hits: Measured cost of what hits found, and how many hits had one.
+        evicted: Entries given up, by reason (the counter of the entries themselves).
+        entries, size_bytes: What the cache holds.
+        sized: Whether ``size_bytes`` is estimated.
+    """
+
+    def __init__(self, name: str, lock: "RLock", evicted: "Counter[Any]", *, sized: bool) -> None:
+        """Start at zero."""
+        self._label: Final = cache_tallies.names.label(name)
+        self.lock = lock
+        self.hit_times = Distribution(LOOKUP_SECONDS)
+        self.miss_times = Distribution(LOOKUP_SECONDS)
+        self.coalesced_times = Distribution(LOOKUP_SECONDS)
+        self.bypassed = self.saved_ns = self.priced_hits = self.entries = self.size_bytes = 0
+        self.evicted: Counter[str] = evicted
+        self.sized = sized
+        self._handed: Counter[tuple[str, str | None]] = Counter()
+
+    def statistics(self) -> CacheStatistics:
+        """All counts, of one moment."""
+        with self.lock:
+            return CacheStatistics(
+                hits=self.hit_times.count,
+                misses=self.miss_times.count,
+                coalesced=self.coalesced_times.count,
+                bypassed=self.bypassed,
+                evictions=dict(self.evicted),
+                entries=self.entries,
+                size_bytes=self.size_bytes if self.sized else None,
+                saved_seconds=self.saved_ns / 1e9 if self.priced_hits else None,
+                fast_hits=self.hit_times.within(FAST_SECONDS),
+            )
+
+    # -- for the metrics -----------------------------------------------------------------------------------------
+
+    def take(self, time_ns: int) -> list[Measurement]:
+        """What is new since the last time."""
+        if not self.lock.acquire(timeout=PATIENCE_SECONDS):
+            return []
+        try:
+            return [*self._new_numbers(time_ns), *self._new_times(time_ns)]
+        finally:
+            self.lock.release()
+
+    def restart(self) -> None:
+        """Leave out what has come up until now, but not what is held. In a forked child nobody can hold the lock."""
+        locked = self.lock.acquire(timeout=PATIENCE_SECONDS)
+        try:
+            for _ in (*self._new_numbers(0), *self._new_times(0)):
+                pass
+            for metric in (CACHE_ENTRIES, CACHE_BYTES):
+                self._handed.pop((metric.name, None), None)
+        finally:
+            if locked:
+                self.lock.release()
+
+    def _new_numbers(self, time_ns: int) -> Iterator[Measurement]:
+        for metric, label, total in self._totals():
+            new = total - self._handed[metric.name, label]
+            if new:
+                self._handed[metric.name, label] = total
+                value = new / 1e9 if metric is CACHE_SAVED else new
+                labels = (self._label,) if label is None else (self._label, label)
+                yield Measurement(metric, value, labels, time_ns)
+
+    def _totals(self) -> Iterator[tuple[MetricSpec, str | None, int]]:
+        yield CACHE_ENTRIES, None, self.entries
+        yield CACHE_BYTES, None, self.size_bytes if self.sized else 0
+        yield CACHE_SAVED, None, self.saved_ns
+        yield CACHE_REQUESTS, "hit", self.hit_times.count
+        yield CACHE_REQUESTS, "miss", self.miss_times.count
+        yield CACHE_REQUESTS, "coalesced", self.coalesced_times.count
+        yield CACHE_REQUESTS, "bypass", self.bypassed
+        for reason, evicted in self.evicted.items():
+            yield CACHE_EVICTIONS, reason, evicted
+
+    def _new_times(self, time_ns: int) -> Iterator[Measurement]:
+        yield from self.hit_times.take(CACHE_LOOKUPS, (self._label, "hit"), time_ns)
+        yield from self.miss_times.take(CACHE_LOOKUPS, (self._label, "miss"), time_ns)
+        yield from self.coalesced_times.take(CACHE_LOOKUPS, (self._label, "coalesced"), time_ns)
+
+
+class CacheTallies:
+    """The tallies of all result caches. A cache that is gone hands in the rest of what it counted.
+
+    Attributes:
+        names: What bounds the number of labels.
+    """
+
+    def __init__(self) -> None:
+        """Start without a cache."""
+        self.names = Names(NAME_LIMIT)
+        self._new: deque[CacheTally] = deque()
+        self._gone: deque[CacheTally] = deque()
+        self._members: list[CacheTally] = []
+        self._sorting = Lock()
+        tallies.join(self)
+
+    def add(self, tally: CacheTally) -> None:
+        """Have a cache counted."""
+        self._new.append(tally)
+
+    def remove(self, tally: CacheTally) -> None:
+        """A cache is gone, and holds nothing any more. Waits for nothing: the garbage collector calls this."""
+        tally.entries = tally.size_bytes = 0
+        self._gone.append(tally)
+        if len(self._gone) > GONE_LIMIT and not intake.accepting:
+            self._sort()
+
+    def _sort(self) -> list[CacheTally]:
+        """Those of living caches become the members; those of dead ones are returned."""
+        if not self._sorting.acquire(blocking=False):
+            return []  # somebody is at it
+        try:
+            while self._new:
+                self._members.append(self._new.popleft())
+            gone = [self._gone.popleft() for _ in range(len(self._gone))]
+            if gone:
+                leaving = set(map(id, gone))
+                self._members = [tally for tally in self._members if id(tally) not in leaving]
+            return gone
+        finally:
+            self._sorting.release()
+
+    def take(self, time_ns: int) -> list[Measurement]:
+        """See ``Tally``."""
+        gone = self._sort()
+        return [entry for tally in (*self._members, *gone) for entry in tally.take(time_ns)]
+
+    def restart(self) -> None:
+        """See ``Tally``. What dead caches have left belongs to nobody."""
+        self._sorting = Lock()
+        self._sort()
+        for tally in self._members:
+            tally.restart()
+
+
+cache_tallies: Final = CacheTallies()
