@@ -52,7 +52,7 @@ ERROR_TYPE: Final = AttributeSpec(
     "error.type", "Exception class; only on failures.", "200 series, then _OTHER", source=GEN_AI
 )
 PRICE_SOURCE: Final = AttributeSpec(
-    "otel_perf.price.source", "Where the price comes from: reported, the user's table, or genai-prices and its version.",
+    "otel_perf.price.source", "Where the price comes from: reported, the user's table, genai-prices and its version.",
     "the sources in use",
 )  # fmt: skip
 BUDGET: Final = AttributeSpec("otel_perf.budget.name", "Name of the budget.", "the budgets of the application")

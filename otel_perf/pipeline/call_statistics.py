@@ -1,12 +1,12 @@
 """The statistics of all calls: per tool, per edge, per path, and the slowest traces whole."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, cast
 
-from otel_perf.core.records import ParentSpan, ToolCall
+from otel_perf.core.records import Kind, ParentSpan, ToolCall
 from otel_perf.statistics.bounds import MAX_DEPTH
 from otel_perf.statistics.call_graph import CallGraph, CallNode, CallTree
 from otel_perf.statistics.critical_path import TraceNode
@@ -14,8 +14,13 @@ from otel_perf.statistics.intervals import ChildTime
 from otel_perf.statistics.tool_stats import ToolTable
 from otel_perf.statistics.tool_summary import ToolSummary
 from otel_perf.statistics.trace_sample import MAX_NODES, SampledTrace, SlowestTraces
+from otel_perf.statistics.turn_breakdown import Part
 
 __all__ = ["CallStatistics", "StatisticsSnapshot"]
+
+TURN_PART: Final = "otel_perf.turn.part"
+"""Attribute of a tool or a call: ``waiting`` where its own time is a wait, not work."""
+_PARTS: Final[Mapping[Kind, Part]] = {"model": "model", "tool": "tools", "agent": "own"}
 
 MAX_FAMILIES: Final = 20_000
 """Callers with ended children kept at a time. Beyond, the oldest is given up: its self time then includes theirs."""
@@ -251,4 +256,16 @@ def _node(call: ToolCall) -> TraceNode:
         start_ns=call.start_ns,
         end_ns=call.end_ns or call.start_ns,
         outcome=call.outcome,
+        part=_part(call),
     )
+
+
+def _part(call: ToolCall) -> Part:
+    """What a call's own time counts as; it says itself when it only waits, for a limit, a retry or a human."""
+    carried = getattr(call.readable, "attributes", None)  # of an SDK span
+    if any(
+        there is not None and there.get(TURN_PART) == "waiting"
+        for there in (call.details, call.tool.attributes, carried)
+    ):
+        return "waiting"
+    return _PARTS[call.tool.kind]

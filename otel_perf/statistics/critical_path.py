@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -20,6 +20,7 @@ class TraceNode:
         start_ns: Start, nanoseconds of one clock for the whole trace.
         end_ns: End, on the same clock.
         outcome: ok, error, timeout or cancelled.
+        part: What its own time counts as in the breakdown of a turn: model, tools, waiting or own.
     """
 
     key: Hashable
@@ -28,6 +29,7 @@ class TraceNode:
     start_ns: int
     end_ns: int
     outcome: str = "ok"
+    part: Literal["model", "tools", "waiting", "own"] = "tools"
 
     @property
     def duration_ns(self) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from heapq import heappush, heapreplace, nlargest
 from typing import TYPE_CHECKING
 
+from otel_perf.statistics.turn_breakdown import TurnBreakdown, turn_breakdown
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,6 +35,12 @@ class SampledTrace:
     def truncated(self) -> bool:
         """Whether nodes are missing."""
         return self.left_out > 0
+
+    def breakdown(self) -> TurnBreakdown:
+        """Where the root's time went: model, tools, waiting, own. Of what was left out nothing is known."""
+        found = turn_breakdown(self.nodes)
+        assert found is not None, "the root is the first of the nodes"  # noqa: S101 - a promise of this class
+        return found
 
 
 class SlowestTraces:

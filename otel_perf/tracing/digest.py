@@ -31,13 +31,20 @@ RECOGNIZED: Final[Mapping[str, Mapping[str, Kind]]] = {
     "mcp.method.name": {"tools/call": "tool"},
     "traceloop.span.kind": {"tool": "tool", "agent": "agent", "workflow": "agent"},
     "openinference.span.kind": {"TOOL": "tool", "AGENT": "agent", "LLM": "model", "EMBEDDING": "model"},
+    "llm.request.type": {"chat": "model", "completion": "model", "embedding": "model"},
 }
 """Attributes that say what a span is, and what their values mean to us. The first that says something counts."""
 
 NAMED_BY: Final[Mapping[Kind, tuple[str, ...]]] = {
     "tool": ("gen_ai.tool.name", "tool.name", "mcp.tool.name", "traceloop.entity.name"),
     "agent": ("gen_ai.agent.name", "agent.name", "gen_ai.workflow.name", "traceloop.entity.name"),
-    "model": ("gen_ai.request.model", "llm.model_name", "embedding.model_name", "gen_ai.response.model"),
+    "model": (
+        "gen_ai.request.model",
+        "llm.model_name",
+        "embedding.model_name",
+        "llm.request.model",
+        "gen_ai.response.model",
+    ),
 }
 """Attributes that name a call of each kind; else the span's name does."""
 
