@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from otel_perf.runtime.instrument import instrument
     from otel_perf.runtime.perf_span_processor import PerfSpanProcessor
     from otel_perf.tracing.calls import agent, suppress, tool_call
+    from otel_perf.tracing.record_tokens import record_tokens
     from otel_perf.tracing.tool import tool
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "instrument",
     "record_cache_access",
     "measure",
+    "record_tokens",
     "suppress",
     "tool",
     "tool_call",
@@ -46,6 +48,7 @@ _HOMES = {
     "instrument": "runtime.instrument",
     "record_cache_access": "core.cache_access",
     "measure": "probes.operation",
+    "record_tokens": "tracing.record_tokens",
     "suppress": "tracing.calls",
     "tool": "tracing.tool",
     "tool_call": "tracing.calls",

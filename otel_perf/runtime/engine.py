@@ -19,6 +19,7 @@ from otel_perf.pipeline.ticker import Job, Ticker
 from otel_perf.pipeline.worker import Carrier, Reader, Worker
 from otel_perf.runtime import late_provider, origin
 from otel_perf.runtime.metrics_out import MetricsOut
+from otel_perf.runtime.model_metering import ModelMetering
 from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
 from otel_perf.runtime.probing import Probing
@@ -70,10 +71,11 @@ class Engine:
         self.outlets = Outlets(loaded, self.resource, extras or Extras(), self._surroundings)
         self.probing = Probing(settings, self._no_call_hangs)
         self.metrics_out = MetricsOut(self)
+        self.model_metering = ModelMetering()
         self.worker = Worker(
             intake,
             self.open_calls,
-            readers=[self.statistics, *self.metrics_out.readers, *readers],
+            readers=[self.statistics, *self.metrics_out.readers, self.model_metering.reader, *readers],
             carriers=[*self.outlets.carriers(), *carriers],
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
@@ -142,6 +144,7 @@ class Engine:
             self.metrics_out.start()
             if settings.handle_sigterm:
                 self._termination.install()
+        self.model_metering.start()
         intake.accepting = True
         self._choose_tool_spans()
         if self.provider_ownership == "owned":
@@ -165,10 +168,17 @@ class Engine:
     def flush(self, deadline_ns: int) -> bool:
         """Drain, then wait for every destination; True when all was settled by the deadline (monotonic ns)."""
         drained = self.worker.drain(deadline_ns)
+        self._settle_models(deadline_ns)
         self._sweep_tail(decide_all=True)
         guard.call("system metrics", self.probing.refresh)
         guard.call("metrics", self.metrics_out.export)
         return self.outlets.flush(deadline_ns) and drained
+
+    def _settle_models(self, deadline_ns: int) -> None:
+        """Measure the model calls that wait, while measurements are still let in."""
+        if intake.foreign:
+            self.worker.drain(deadline_ns)
+        guard.call("prices", self.model_metering.settle)
 
     def _deliver_now(self) -> None:
         self.flush(clock.monotonic_ns() + int(self.loaded.settings.shutdown_timeout_seconds * 1e9))
@@ -183,6 +193,8 @@ class Engine:
         self._termination.begin_shutdown(process_ends=process_ends)
         if process_ends:  # daemon threads that never wait would leave the last deliveries a few turns a second
             sys.setswitchinterval(TURN_SECONDS)
+        self._settle_models(deadline_ns)
+        self.model_metering.stop()
         intake.switch_off()
         if self._provision is not None and self._provision.processors is not None:
             self._provision.processors.release()
@@ -212,6 +224,7 @@ class Engine:
             origin.apply(self.loaded.settings, self.resource)
         self.outlets.after_fork_in_child(self.resource)
         self.probing.after_fork_in_child()
+        self.model_metering.after_fork_in_child()
         self.metrics_out.after_fork_in_child()
         self.worker.after_fork_in_child()
         self._ticker.after_fork_in_child()
