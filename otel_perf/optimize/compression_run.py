@@ -1,0 +1,131 @@
+"""One compression: technique by technique, until the limit is reached."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from otel_perf.core import clock
+from otel_perf.core.guard import guard
+from otel_perf.optimize.compression_result import CompressionStep
+from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique
+from otel_perf.optimize.token_counter import TokenCounter
+
+__all__ = ["CompressionRun", "QualityCheck", "Target", "byte_size"]
+
+QualityCheck: TypeAlias = Callable[[str, str], bool | float]
+"""Called with the input of the compression and the text after a step; a verdict, or a score."""
+
+
+def byte_size(text: str) -> int:
+    """UTF-8 bytes of a text; half of a surrogate pair counts three."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The limit of a compression: in tokens, in bytes, or none."""
+
+    tokens: int | None = None
+    bytes: int | None = None
+
+    def reached(self, tokens: int, size: int) -> bool | None:
+        """Whether a text keeps to the limit; ``None`` without one."""
+        if self.tokens is None and self.bytes is None:
+            return None
+        return (self.tokens is None or tokens <= self.tokens) and (self.bytes is None or size <= self.bytes)
+
+
+@dataclass(slots=True)
+class CompressionRun:
+    """The text on its way.
+
+    Attributes:
+        original: The input.
+        counter: Counts the tokens.
+        check: The application's judgement of a step.
+        minimum_quality: The score from which a step stays.
+        text: The text so far.
+    """
+
+    original: str
+    counter: TokenCounter
+    check: QualityCheck | None = None
+    minimum_quality: float = 0.5
+    text: str = field(init=False)
+    size: int = field(init=False)
+    tokens: int = field(init=False)
+    steps: list[CompressionStep] = field(init=False, default_factory=list)
+    applied: list[Technique] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Measure the input."""
+        self.text = self.original
+        self.size = byte_size(self.text)
+        self.tokens = self.counter.count(self.text)
+
+    def follow(self, techniques: Sequence[Technique], target: Target) -> None:
+        """Apply the techniques in order; stop as soon as the target is reached."""
+        for technique in techniques:
+            if target.reached(self.tokens, self.size):
+                return
+            self._step(technique, target)
+
+    def _step(self, technique: Technique, target: Target) -> None:
+        start = clock.monotonic_ns()
+        size, tokens = self.size, self.tokens
+        goal = Goal(byte_size, target.bytes) if target.tokens is None else Goal(self.counter.count, target.tokens)
+        text, reason = self._shrunk(technique, goal)
+        if reason is None:
+            reason = self._take(text)
+        if reason is None:
+            self.applied.append(technique)
+        self.steps.append(
+            CompressionStep(
+                technique=technique.name,
+                bytes_before=size,
+                bytes_after=self.size,
+                tokens_before=tokens,
+                tokens_after=self.tokens,
+                token_method=self.counter.name,
+                estimated=self.counter.estimated,
+                seconds=(clock.monotonic_ns() - start) / 1e9,
+                lossless=technique.lossless,
+                methodology=technique.methodology,
+                reason=reason,
+            )
+        )
+
+    def _shrunk(self, technique: Technique, goal: Goal) -> tuple[str, str | None]:
+        """What the technique makes of the text, or why it does not."""
+
+        def attempt() -> tuple[str, str | None]:
+            try:
+                shrunk: object = technique.shrink(self.text, goal)
+            except NotApplicableError as error:
+                return self.text, str(error)
+            return (shrunk, None) if isinstance(shrunk, str) else (self.text, "the technique returned no text")
+
+        # The stage is one of those whose errors are logged without their texts.
+        return guard.call(f"capture.compression.{technique.name}", attempt) or (self.text, "internal error")
+
+    def _take(self, text: str) -> str | None:
+        """Make ``text`` the text so far, or say why not."""
+        if text == self.text:
+            return "no gain"
+        size = byte_size(text)
+        tokens = self.counter.count(text)
+        if size > self.size or tokens > self.tokens or (size, tokens) == (self.size, self.tokens):
+            return "no gain"
+        refusal = self._judge(text)
+        if refusal is None:
+            self.text, self.size, self.tokens = text, size, tokens
+        return refusal
+
+    def _judge(self, text: str) -> str | None:
+        if self.check is None:
+            return None
+        try:
+            score = float(self.check(self.original, text))
+        except Exception as error:  # noqa: BLE001 - the application's function; the record names the error
+            return f"the quality check raised {type(error).__qualname__}"
+        return None if score >= self.minimum_quality else f"quality check failed: {score:.3g}"

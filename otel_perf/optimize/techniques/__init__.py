@@ -1,0 +1,1 @@
+"""The techniques of compression, one subject per file; ``catalogue`` joins them."""
