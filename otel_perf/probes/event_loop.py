@@ -3,7 +3,7 @@
 import asyncio
 from contextvars import Context
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from otel_perf.core.intake import intake
 from otel_perf.core.process_signals import EVENT_LOOP_LAG
@@ -62,7 +62,8 @@ class EventLoopWatch:
         self._set()
 
 
-_WATCHES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, EventLoopWatch]] = WeakKeyDictionary()
+_WATCHES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, ref[EventLoopWatch]]] = WeakKeyDictionary()
+"""The timer keeps its watch alive; a watch held here would keep its loop, which is the key."""
 
 
 def watch_event_loop(interval_seconds: float = INTERVAL_SECONDS) -> EventLoopWatch:
@@ -83,7 +84,9 @@ def watch_event_loop(interval_seconds: float = INTERVAL_SECONDS) -> EventLoopWat
     if not interval_seconds >= SHORTEST_SECONDS:
         raise ValueError(f"interval_seconds must be a number >= {SHORTEST_SECONDS}")
     loop = asyncio.get_running_loop()
-    watch = _WATCHES.get(loop)
+    known = _WATCHES.get(loop)
+    watch = None if known is None else known()
     if watch is None or not watch.running:
-        watch = _WATCHES[loop] = EventLoopWatch(loop, interval_seconds)
+        watch = EventLoopWatch(loop, interval_seconds)
+        _WATCHES[loop] = ref(watch)
     return watch

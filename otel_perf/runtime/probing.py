@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Probing"]
 
 FIRST_SECONDS: Final = 1.0
-"""The first look. Not at once: psutil's import takes 25 ms, in which the application starts."""
+"""The first look. Not at once: loading the probes takes 20 ms, in which the application starts."""
 UNAVAILABLE: Final = "no system metrics: psutil cannot be imported"
 
 
