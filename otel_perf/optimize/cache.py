@@ -8,8 +8,6 @@
 1
 """
 
-import os
-import weakref
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Final, Generic, Self, TypeVar, cast, overload
 
@@ -20,7 +18,8 @@ from otel_perf.optimize.cache_entries import CacheEntries, Entry, WhenFull
 from otel_perf.optimize.cache_file import CacheFile
 from otel_perf.optimize.cache_saving import CacheSaving
 from otel_perf.optimize.cache_size import estimate_bytes
-from otel_perf.optimize.cache_tally import CacheStatistics, cache_tallies
+from otel_perf.optimize.cache_tally import CacheStatistics
+from otel_perf.optimize.object_tallies import object_tallies
 from otel_perf.optimize.single_flight import ABANDONED
 
 __all__ = ["CacheFile", "CacheStatistics", "ResultCache"]
@@ -92,9 +91,7 @@ class ResultCache(Generic[K, V]):
         self._core = core = CacheCore(name, policy, CacheEntries[K, V](max_entries, max_bytes, when_full))
         self._find = core.find
         self._saving = None if file is None else CacheSaving(name, file, core)
-        cache_tallies.add(core.tally)
-        weakref.finalize(self, cache_tallies.remove, core.tally).atexit = False
-        _CORES.add(core)
+        object_tallies.add(core, core.tally)
 
     # -- looking up ----------------------------------------------------------------------------------------------
 
@@ -257,15 +254,3 @@ def _check(max_entries: int | None, max_bytes: int | None, times: tuple[float | 
             raise ValueError(f"a time to live is above 0 seconds, not {seconds}; None is for ever")
     if not 0 <= jitter <= 1:
         raise ValueError(f"ttl_jitter is a fraction from 0 to 1, not {jitter}")
-
-
-_CORES: Final[weakref.WeakSet[CacheCore[Any, Any]]] = weakref.WeakSet()
-
-
-def _in_forked_child() -> None:
-    for core in list(_CORES):
-        core.after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)

@@ -1,9 +1,9 @@
 """What a cache counts about itself: cumulative for its ``stats()``, and what is new for the metrics."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from threading import Lock, RLock
+from threading import RLock
 from typing import Any, Final
 
 from otel_perf.core.cache_signals import (
@@ -15,20 +15,23 @@ from otel_perf.core.cache_signals import (
     CACHE_SAVED,
     LOOKUP_SECONDS,
 )
-from otel_perf.core.intake import intake
 from otel_perf.core.measurements import Measurement
 from otel_perf.core.signal_spec import MetricSpec
-from otel_perf.core.tallies import Distribution, Names, tallies
+from otel_perf.core.tallies import Distribution, Names
 
-__all__ = ["CacheStatistics", "CacheTally", "cache_tallies"]
+__all__ = ["CacheStatistics", "CacheTally", "label_of"]
 
 NAME_LIMIT: Final = 40
 """Result caches with a label of their own: with five reasons each they fill the 200 series of a metric."""
 PATIENCE_SECONDS: Final = 0.05
 """A cache is locked for microseconds. Whoever finds it locked for longer leaves its counts for the next time."""
 FAST_SECONDS: Final = 0.001
-GONE_LIMIT: Final = 1_000
-"""Counts of dead caches that are kept for a recording that may still be closing."""
+_names: Final = Names(NAME_LIMIT)
+
+
+def label_of(name: str) -> str:
+    """The label of a cache: its name, or ``_OTHER`` beyond the first 40."""
+    return _names.label(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class CacheStatistics:
 
 
 class CacheTally:
-    """The counts of one cache. Everything but ``stay_behind`` happens under the cache's lock.
+    """The counts of one cache. Changed under the cache's lock.
 
     Attributes:
         hit_times, miss_times, coalesced_times: Durations, which are the counts too.
@@ -87,7 +90,7 @@ class CacheTally:
 
     def __init__(self, name: str, lock: "RLock", evicted: "Counter[Any]", *, sized: bool) -> None:
         """Start at zero."""
-        self._label: Final = cache_tallies.names.label(name)
+        self._label: Final = label_of(name)
         self.lock = lock
         self.hit_times = Distribution(LOOKUP_SECONDS)
         self.miss_times = Distribution(LOOKUP_SECONDS)
@@ -111,6 +114,10 @@ class CacheTally:
                 saved_seconds=self.saved_ns / 1e9 if self.priced_hits else None,
                 fast_hits=self.hit_times.within(FAST_SECONDS),
             )
+
+    def end(self) -> None:
+        """The cache is gone."""
+        self.entries = self.size_bytes = 0
 
     # -- for the metrics -----------------------------------------------------------------------------------------
 
@@ -159,61 +166,3 @@ class CacheTally:
         yield from self.hit_times.take(CACHE_LOOKUPS, (self._label, "hit"), time_ns)
         yield from self.miss_times.take(CACHE_LOOKUPS, (self._label, "miss"), time_ns)
         yield from self.coalesced_times.take(CACHE_LOOKUPS, (self._label, "coalesced"), time_ns)
-
-
-class CacheTallies:
-    """The tallies of all result caches. A cache that is gone hands in the rest of what it counted.
-
-    Attributes:
-        names: What bounds the number of labels.
-    """
-
-    def __init__(self) -> None:
-        """Start without a cache."""
-        self.names = Names(NAME_LIMIT)
-        self._new: deque[CacheTally] = deque()
-        self._gone: deque[CacheTally] = deque()
-        self._members: list[CacheTally] = []
-        self._sorting = Lock()
-        tallies.join(self)
-
-    def add(self, tally: CacheTally) -> None:
-        """Have a cache counted."""
-        self._new.append(tally)
-
-    def remove(self, tally: CacheTally) -> None:
-        """A cache is gone, and holds nothing any more. Waits for nothing: the garbage collector calls this."""
-        tally.entries = tally.size_bytes = 0
-        self._gone.append(tally)
-        if len(self._gone) > GONE_LIMIT and not intake.accepting:
-            self._sort()
-
-    def _sort(self) -> list[CacheTally]:
-        """Those of living caches become the members; those of dead ones are returned."""
-        if not self._sorting.acquire(blocking=False):
-            return []  # somebody is at it
-        try:
-            while self._new:
-                self._members.append(self._new.popleft())
-            gone = [self._gone.popleft() for _ in range(len(self._gone))]
-            if gone:
-                leaving = set(map(id, gone))
-                self._members = [tally for tally in self._members if id(tally) not in leaving]
-            return gone
-        finally:
-            self._sorting.release()
-
-    def take(self, time_ns: int) -> list[Measurement]:
-        """See ``Tally``."""
-        gone = self._sort()
-        return [entry for tally in (*self._members, *gone) for entry in tally.take(time_ns)]
-
-    def restart(self) -> None:
-        """See ``Tally``. What dead caches have left belongs to nobody."""
-        self._sorting = Lock()
-        self._sort()
-        for tally in self._members:
-            tally.restart()
-
-
-cache_tallies: Final = CacheTallies()
