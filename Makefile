@@ -21,6 +21,7 @@ test: ## lint, then every test (builds the collector once when Go is there)
 soak: ## the long tests: full loads, hundreds of forks and signals; figures in reports/
 	@$(PYTHON) .ci/setup.py dev >/dev/null
 	@$(PYTHON) .ci/setup.py servers >/dev/null
+	@$(PYTHON) .ci/setup.py lowest >/dev/null
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
 
 lint: ## ruff, mypy --strict and the layers
@@ -41,5 +42,5 @@ dist: ## wheel, sdist and SBOM into dist/, the same bytes each time
 	@.ci/dist $(ARGS)
 
 clean: ## remove environments, caches and results of this clone
-	rm -rf .venv .venv-foreign .venv-servers dist build reports .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage .coverage.*
+	rm -rf .venv .venv-foreign .venv-servers .venv-lowest .venv-3.* dist build reports .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage .coverage.*
 	find otel_perf tests .ci -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,10 @@
-"""Set up a virtual environment of this clone from its lock: ``setup.py run|dev|foreign|servers``.
+"""Set up a virtual environment of this clone from its lock: ``setup.py run|dev|foreign|servers|lowest|other``.
 
 ``run`` and ``dev`` share ``.venv`` (what ``dev`` installs includes ``run``); ``foreign`` is
 ``.venv-foreign``, other people's code with the SDK that it asks for; ``servers`` is ``.venv-servers``,
-servers that fork. Prints the path of the environment's Python on standard output, progress on standard error.
+servers that fork; ``lowest`` is ``.venv-lowest``, the oldest versions that are allowed; ``other`` is
+``.venv-3.x``, the versions of ``dev`` for another Python than the usual one.
+Prints the path of the environment's Python on standard output, progress on standard error.
 
 A stamp inside the environment says what it was made from, so that a second call does nothing,
 a changed lock or another Python makes it anew, and so does a clone that was moved.
@@ -34,6 +36,8 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dev": (".venv", ("requirements-run.lock", "requirements-dev.lock")),
     "foreign": (".venv-foreign", ("requirements-foreign.lock",)),
     "servers": (".venv-servers", ("requirements-servers.lock",)),
+    "lowest": (".venv-lowest", ("requirements-lowest.lock",)),
+    "other": (f".venv-{sys.version_info[0]}.{sys.version_info[1]}", ("requirements-dev.lock",)),
 }
 
 EXIT_NOT_POSSIBLE_HERE = 2

@@ -108,6 +108,15 @@ def servers_python() -> Path:
     return python
 
 
+@pytest.fixture(scope="session")
+def lowest_python() -> Path:
+    """The Python of the environment with the oldest versions that are allowed (``.ci/setup.py lowest``)."""
+    python = REPOSITORY / ".venv-lowest" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        skip_or_fail("there is no .venv-lowest; run: python3 .ci/setup.py lowest")
+    return python
+
+
 @pytest.fixture
 def record_figure(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Writes what a test measured to ``reports/figures.jsonl``: number in the catalogue, test, figures by name."""

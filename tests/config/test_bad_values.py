@@ -129,7 +129,7 @@ BAD_ARGUMENTS = [
 @pytest.mark.parametrize(
     ("name", "text"), BAD_VARIABLES, ids=lambda value: value[:40].encode("ascii", "replace").decode()
 )
-def test_bad_variable_costs_one_line(name: str, text: str) -> None:
+def test_t92_bad_variable_costs_one_line(name: str, text: str) -> None:
     """A bad variable gives exactly one line that names it, and every setting is as if it were not there."""
     loaded = load({}, environ={name: text})
     assert len(loaded.problems) == 1
@@ -142,7 +142,7 @@ def test_bad_variable_costs_one_line(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_ARGUMENTS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(BAD_ARGUMENTS)])
-def test_bad_argument_costs_one_line(name: str, value: object) -> None:
+def test_t92_bad_argument_costs_one_line(name: str, value: object) -> None:
     """A bad or unknown argument gives exactly one line that names it, and the default holds."""
     loaded = load({name: value}, environ={})
     assert len(loaded.problems) == 1
@@ -154,7 +154,7 @@ def test_bad_argument_costs_one_line(name: str, value: object) -> None:
     assert loaded.refused_variables == ()
 
 
-def test_strict_names_all_in_one_error() -> None:
+def test_t92_strict_names_all_in_one_error() -> None:
     """With strict=True one error holds every line, from arguments and variables alike."""
     environ = {name: text for name, text in BAD_VARIABLES if name != "OTEL_PERF_STRICT"}
     arguments = {"service_name": object(), "sampling_ratio": 2.0}

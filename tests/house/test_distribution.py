@@ -1,5 +1,7 @@
 """Wheel, sdist and SBOM: the same bytes wherever they are built, and in them what belongs there."""
 
+import email
+import email.policy
 import hashlib
 import json
 import os
@@ -8,16 +10,21 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 # One worker, so that the build they look at is made once.
 pytestmark = pytest.mark.xdist_group("distribution")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = {".git", ".venv", ".venv-foreign", ".venv-servers", ".hypothesis", "dist", "build", "reports"}
+RESULTS = {".git", ".venv", ".venv-foreign", ".venv-servers", ".venv-lowest", ".hypothesis", "dist", "build", "reports"}
+LARGEST_BYTES = 128 * 1024
 
 
 def results(folder: str, names: list[str]) -> set[str]:
@@ -52,8 +59,8 @@ def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_two_builds_are_the_same_bytes(source: Path, built: Path, tmp_path: Path) -> None:
-    """Another folder, another umask and another time zone change nothing."""
+def test_t82_two_builds_are_the_same_bytes(source: Path, built: Path, tmp_path: Path) -> None:
+    """T-82: another folder, another umask and another time zone change nothing."""
     elsewhere = Path(shutil.copytree(source, tmp_path / "another"))
     first = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in built.iterdir()}
 
@@ -63,16 +70,40 @@ def test_two_builds_are_the_same_bytes(source: Path, built: Path, tmp_path: Path
     assert first == second
 
 
-def test_the_wheel_holds_the_package_and_its_licence(built: Path) -> None:
-    """No test, no script; the type marker is there."""
+def test_t82_the_wheel_holds_the_package_and_its_licence(built: Path, record_figure: Callable[..., None]) -> None:
+    """T-82: no test, no script, no key, nothing large; the type marker is there."""
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        keys = [name for name in names if b"PRIVATE KEY-----" in archive.read(name)]
 
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"otel_perf"}
     assert "otel_perf/py.typed" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
+    assert {Path(name).suffix for name in names if ".dist-info/" not in name} <= {".py", ".typed", ".json", ".md"}
+    assert not keys
+    assert largest.file_size <= LARGEST_BYTES, largest.filename
+    record_figure("T-82", wheel_bytes=wheel.stat().st_size, files=len(names), largest_bytes=largest.file_size)
+
+
+def test_t82_the_metadata_says_what_the_project_does(built: Path) -> None:
+    """T-82: an install asks for what pyproject.toml does, none of it with an upper bound; licence and Python agree."""
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = email.message_from_bytes(archive.read(name), policy=email.policy.default)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
+    always = {(canonicalize_name(each.name), each.specifier) for each in asked if each.marker is None}
+    declared = [Requirement(line) for line in project["dependencies"]]
+
+    assert always == {(canonicalize_name(each.name), each.specifier) for each in declared}
+    assert {operator.operator for _, specifier in always for operator in specifier} == {">="}
+    assert set(metadata.get_all("Provides-Extra", [])) == set(project["optional-dependencies"])
+    assert (metadata["Name"], metadata["Requires-Python"]) == ("otel-perf", project["requires-python"])
+    assert (metadata["License-Expression"], metadata["Description-Content-Type"]) == ("Apache-2.0", "text/markdown")
 
 
 def test_the_sdist_can_be_tested(built: Path) -> None:

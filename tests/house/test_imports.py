@@ -97,8 +97,8 @@ def test_a_module_imports_only_what_its_package_may(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_no_private_name_of_opentelemetry_is_imported(path: Path) -> None:
-    """Only what OpenTelemetry promises to keep is used."""
+def test_t91_no_private_name_of_opentelemetry_is_imported(path: Path) -> None:
+    """T-91: only what OpenTelemetry promises to keep is used."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
 
     private = {

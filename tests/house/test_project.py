@@ -81,6 +81,7 @@ def test_every_pin_has_a_hash_and_no_line_is_anything_else(lock: Path) -> None:
         ("requirements-dev.lock", ["dev"]),
         ("requirements-foreign.lock", ["foreign"]),
         ("requirements-servers.lock", ["servers"]),
+        ("requirements-lowest.lock", ["test", "build"]),
     ],
 )
 def test_a_lock_holds_what_the_project_asks_for(lock: str, groups: list[str]) -> None:

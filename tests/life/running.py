@@ -58,7 +58,7 @@ class Running:
             cwd=folder,
             env={name: value for name, value in environment.items() if value is not None},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=options.pop("stderr", subprocess.PIPE),
             text=True,
             errors="replace",
             **options,

@@ -1,5 +1,7 @@
 """Bad values given to ``instrument()``: it starts all the same, with one line each; ``strict`` raises one error."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.behaviour.processes import run_python, seen_by
@@ -28,7 +30,7 @@ print(json.dumps({"state": status.state, "calls": status.calls.span_recorded, "l
 """
 
 
-def test_everything_the_sdk_stumbles_over_at_once() -> None:
+def test_t92_everything_the_sdk_stumbles_over_at_once() -> None:
     """All of them set at the same time: the start succeeds, a call is recorded, one line for each, none unnamed."""
     seen = seen_by("import otel_perf\nhandle = otel_perf.instrument()\n" + REPORT, **SDK_CRASHES)
     assert (seen["state"], seen["calls"], seen["errors"]) == ("running", 1, {})
@@ -62,10 +64,11 @@ print(json.dumps(seen))
 """
 
 
-def test_every_bad_variable_alone() -> None:
-    """Each of more than sixty bad variables: started, recorded, exactly one line that names it, no error of ours."""
+def test_t92_every_bad_variable_alone(record_figure: Callable[..., None]) -> None:
+    """T-92: each of more than sixty bad variables: started, recorded, one line that names it, no error of ours."""
     variables = [(name, text) for name, text in BAD_VARIABLES if "\0" not in text]
     seen = seen_by(f"VARIABLES = {variables!r}\n" + ONE_AFTER_THE_OTHER)
+    record_figure("T-92", variables=len(seen), started=sum(entry[1] == "running" for entry in seen))
     assert len(seen) == len(variables) >= 30
     for number, (name, state, recorded, lines, problems, errors) in enumerate(seen, 1):
         assert (state, errors) == ("running", {}), name
@@ -133,7 +136,7 @@ print(json.dumps(seen))
 """
 
 
-def test_every_bad_argument_alone() -> None:
+def test_t92_every_bad_argument_alone() -> None:
     """Each of more than forty bad arguments: as a bad variable, whatever its type."""
     listed = ", ".join(f"({name!r}, {value})" for name, value in BAD_ARGUMENTS)
     seen = seen_by(ARGUMENTS.replace("[ARGUMENTS]", f"[{listed}]"))
@@ -172,7 +175,7 @@ def test_bad_objects_never_raise() -> None:
         assert balanced, name
 
 
-def test_strict_is_one_error_that_names_all() -> None:
+def test_t92_strict_is_one_error_that_names_all() -> None:
     """With ``strict=True`` nothing starts: one error names every bad value, wherever it comes from."""
     program = """
         import otel_perf
