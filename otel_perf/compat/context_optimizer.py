@@ -52,8 +52,8 @@ class ContextWindowOptimizer:
     def adaptive_compression(self, text: str, context_limit: int = 8000) -> tuple[str, CompressionResult]:
         """Compress a text until it has no more than ``context_limit`` tokens, the harmless techniques first.
 
-        A text that fits is returned as it is. Lossless techniques come first, then comments and the like, then
-        references, and an extract of its sentences last. When not even that fits, ``result.fits`` is false.
+        A text that fits is returned as it is. Lossless techniques come first, then comments and the like go too, and
+        an extract of its sentences is last. When not even that fits, ``result.fits`` is false.
 
         Args:
             text: What to compress.

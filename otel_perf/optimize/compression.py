@@ -8,7 +8,7 @@
 ('0.854', True)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_perf.core import clock
@@ -19,7 +19,7 @@ from otel_perf.optimize.compression_history import CompressionHistory
 from otel_perf.optimize.compression_result import CompressionResult
 from otel_perf.optimize.compression_run import CompressionRun, QualityCheck, Target
 from otel_perf.optimize.compression_span import describe_on_span
-from otel_perf.optimize.techniques.catalogue import COMPREHENSIVE, LOSSLESS, pipeline
+from otel_perf.optimize.techniques.catalogue import COMPREHENSIVE, LOSSLESS, pipelines
 from otel_perf.optimize.techniques.technique import Technique
 from otel_perf.optimize.techniques.truncate import TRUNCATE
 from otel_perf.optimize.token_counter import TokenCounter
@@ -63,14 +63,10 @@ class Compressor:
             history: Notes each result; by default one of the compressor's own, of the last 1,000.
 
         Raises:
-            ValueError: A technique is not known.
+            ValueError: A technique is not known, or one that leaves something out comes after one with a notation.
         """
-        given = (techniques,) if isinstance(techniques, str) else tuple(techniques)
-        self._techniques = tuple(
-            technique for entry in given for technique in (pipeline(entry) if isinstance(entry, str) else (entry,))
-        )
-        named = techniques if isinstance(techniques, str) else self._techniques[0].name if len(given) == 1 else CUSTOM
-        self.name = name or named
+        self._pipelines = pipelines(techniques)
+        self.name = name or _name_of(techniques)
         self.history = CompressionHistory() if history is None else history
         self._counter = counter_for() if counter is None else counter
         self._check = check
@@ -79,8 +75,9 @@ class Compressor:
 
     @property
     def techniques(self) -> tuple[str, ...]:
-        """The names of the techniques, in order."""
-        return tuple(technique.name for technique in self._techniques)
+        """The names of the techniques, in order; of ``adaptive`` each that may come to be used, once."""
+        names = (technique.name for techniques in self._pipelines for technique in techniques)
+        return tuple(dict.fromkeys(names))
 
     def __repr__(self) -> str:
         return f"Compressor({self.name!r}, techniques={list(self.techniques)}, counter={self._counter.name!r})"
@@ -96,8 +93,8 @@ class Compressor:
             limit_bytes: The same in UTF-8 bytes.
 
         Returns:
-            The text and its numbers. ``fits`` is false when the limit was not reached; the text is then as small as
-            the techniques made it, and nothing was cut off.
+            The text and its numbers; its steps are those that led to this text. ``fits`` is false when the limit was
+            not reached; the text is then as small as the techniques made it, and nothing was cut off.
 
         Raises:
             TypeError: ``text`` is no ``str``.
@@ -117,23 +114,24 @@ class Compressor:
         return result
 
     def _run(self, text: str, target: Target) -> CompressionRun:
-        run = self._new_run(text)
-        run.follow(self._techniques, target)
-        if self._techniques == COMPREHENSIVE and not target.reached(run.tokens, run.size):
-            run = min((run, *self._single_runs(text, target)), key=lambda one: (one.tokens, one.size))
-        if self._truncate and target.reached(run.tokens, run.size) is False:
-            run.follow((TRUNCATE,), target)
-        return run
+        runs: list[CompressionRun] = []
+        beginning = CompressionRun(text, self._counter, self._check, self._minimum_quality)
+        for techniques in self._alternatives(target):
+            run = beginning.again()
+            run.follow(techniques, target)
+            if target.reached(run.tokens, run.size):
+                return run
+            runs.append(run)
+        return min(runs, key=lambda run: (run.tokens, run.size))
 
-    def _single_runs(self, text: str, target: Target) -> list[CompressionRun]:
-        """Each lossless technique alone: a pipeline must not be worse than one of them."""
-        runs = [self._new_run(text) for _ in LOSSLESS]
-        for run, technique in zip(runs, LOSSLESS, strict=True):
-            run.follow((technique,), target)
-        return runs
-
-    def _new_run(self, text: str) -> CompressionRun:
-        return CompressionRun(text, self._counter, self._check, self._minimum_quality)
+    def _alternatives(self, target: Target) -> Iterator[tuple[Technique, ...]]:
+        """Pipelines, each for the input. The first that reaches the target is used, else the one that gives least."""
+        yield from self._pipelines if target.given else self._pipelines[:1]
+        if self._pipelines[0] == COMPREHENSIVE:
+            yield from ((technique,) for technique in LOSSLESS)
+        if self._truncate and target.given:
+            plain = (technique for technique in self._pipelines[-1] if technique.restore is None)
+            yield (*plain, TRUNCATE)
 
 
 def compress(
@@ -153,6 +151,13 @@ def compress(
     techniques = technique if isinstance(technique, str) else (technique,)
     compressor = Compressor(techniques, counter=counter, history=CompressionHistory(0))
     return compressor.compress(text, limit_tokens=limit_tokens, limit_bytes=limit_bytes)
+
+
+def _name_of(techniques: str | Sequence[str | Technique]) -> str:
+    if isinstance(techniques, str):
+        return techniques
+    names = [entry if isinstance(entry, str) else entry.name for entry in techniques]
+    return names[0] if len(names) == 1 else CUSTOM
 
 
 def _result(name: str, run: CompressionRun, target: Target, start_ns: int) -> CompressionResult:

@@ -1,5 +1,6 @@
 """One compression: technique by technique, until the limit is reached."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -28,9 +29,14 @@ class Target:
     tokens: int | None = None
     bytes: int | None = None
 
+    @property
+    def given(self) -> bool:
+        """Whether there is one."""
+        return self.tokens is not None or self.bytes is not None
+
     def reached(self, tokens: int, size: int) -> bool | None:
         """Whether a text keeps to the limit; ``None`` without one."""
-        if self.tokens is None and self.bytes is None:
+        if not self.given:
             return None
         return (self.tokens is None or tokens <= self.tokens) and (self.bytes is None or size <= self.bytes)
 
@@ -62,6 +68,12 @@ class CompressionRun:
         self.text = self.original
         self.size = byte_size(self.text)
         self.tokens = self.counter.count(self.text)
+
+    def again(self) -> "CompressionRun":
+        """The same input with nothing done yet, without measuring it anew. To be called before the first step."""
+        another = copy.copy(self)
+        another.steps, another.applied = [], []
+        return another
 
     def follow(self, techniques: Sequence[Technique], target: Target) -> None:
         """Apply the techniques in order; stop as soon as the target is reached."""

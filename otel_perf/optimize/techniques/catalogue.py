@@ -1,5 +1,6 @@
 """All techniques by name, and the pipelines that combine them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from otel_perf.optimize.techniques.boilerplate import BOILERPLATE
@@ -14,7 +15,7 @@ from otel_perf.optimize.techniques.technique import Technique
 from otel_perf.optimize.techniques.truncate import TRUNCATE
 from otel_perf.optimize.techniques.whitespace import WHITESPACE
 
-__all__ = ["ADAPTIVE", "COMPREHENSIVE", "LOSSLESS", "PIPELINES", "TECHNIQUES", "pipeline"]
+__all__ = ["COMPREHENSIVE", "EXTRACT", "LOSSLESS", "PIPELINES", "TECHNIQUES", "pipelines"]
 
 TECHNIQUES: Final[dict[str, Technique]] = {
     technique.name: technique
@@ -36,29 +37,46 @@ TECHNIQUES: Final[dict[str, Technique]] = {
 LOSSLESS: Final = (JSON_TABLE, JSON, WHITESPACE, REPEATED_LINES, PATTERN)
 """Nothing is left out. The most specific first; references last, since they hide repetitions from the others."""
 
-COMPREHENSIVE: Final = (JSON_DROP, JSON_TABLE, JSON, COMMENTS, BOILERPLATE, WHITESPACE, REPEATED_LINES, PATTERN)
+COMPREHENSIVE: Final = (JSON_DROP, COMMENTS, BOILERPLATE, *LOSSLESS)
 """All techniques that need no limit, in this order."""
 
-ADAPTIVE: Final = (*LOSSLESS[:-1], JSON_DROP, COMMENTS, BOILERPLATE, WHITESPACE, PATTERN, SUMMARIZE)
-"""What costs least first, up to the limit: lossless, then comments and the like, references, then an extract."""
+EXTRACT: Final = (JSON_DROP, COMMENTS, BOILERPLATE, WHITESPACE, SUMMARIZE)
+"""An extract of what is left without the dispensable. No notation before it, lest it lose a legend."""
 
-PIPELINES: Final[dict[str, tuple[Technique, ...]]] = {
-    "lossless": LOSSLESS,
-    "comprehensive": COMPREHENSIVE,
-    "adaptive": ADAPTIVE,
+PIPELINES: Final[dict[str, tuple[tuple[Technique, ...], ...]]] = {
+    "lossless": (LOSSLESS,),
+    "comprehensive": (COMPREHENSIVE,),
+    "adaptive": (LOSSLESS, COMPREHENSIVE, EXTRACT),
 }
-"""Combinations by name."""
+"""Combinations by name. Of several, the first that reaches the limit is taken, each from the input on; else the one
+that gives least. Without a limit the first."""
 
 
-def pipeline(name: str) -> tuple[Technique, ...]:
-    """The techniques that a name stands for.
+def pipelines(techniques: str | Sequence[str | Technique]) -> tuple[tuple[Technique, ...], ...]:
+    """The pipelines that names and techniques stand for.
+
+    Args:
+        techniques: The name of a pipeline or technique, or names of techniques and techniques in order.
 
     Raises:
-        ValueError: There is none of this name; the message lists those there are.
+        ValueError: A name is not known (the message lists those that are), or a technique that leaves something out
+            follows one whose notation it could cut apart.
     """
-    if name in PIPELINES:
-        return PIPELINES[name]
-    if name in TECHNIQUES:
-        return (TECHNIQUES[name],)
-    names = ", ".join(sorted((*PIPELINES, *TECHNIQUES)))
-    raise ValueError(f"unknown technique {name!r}; valid are: {names}")
+    if isinstance(techniques, str):
+        known = PIPELINES.get(techniques)
+        return ((_technique(techniques),),) if known is None else known
+    chosen = tuple(_technique(entry) if isinstance(entry, str) else entry for entry in techniques)
+    notation: Technique | None = None
+    for technique in chosen:
+        if notation is not None and not technique.lossless:
+            raise ValueError(f"{technique.name} would cut what {notation.name} writes; put {notation.name} after it")
+        notation = technique if technique.restore is not None else notation
+    return (chosen,)
+
+
+def _technique(name: str) -> Technique:
+    known = TECHNIQUES.get(name)
+    if known is None:
+        names = ", ".join(sorted((*PIPELINES, *TECHNIQUES)))
+        raise ValueError(f"unknown technique {name!r}; valid are: {names}")
+    return known

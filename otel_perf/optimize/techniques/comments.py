@@ -5,14 +5,13 @@ from typing import Final
 
 from otel_perf.optimize.techniques.fences import fences, rewrite_fences
 from otel_perf.optimize.techniques.language import LEXERS, fence_language, language_of
-from otel_perf.optimize.techniques.spans import Span
 from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique
 
 __all__ = ["COMMENTS", "comments_in", "strip_comments"]
 
 _KEPT: Final = {
-    "python": re.compile(r"#!"),
-    "shell": re.compile(r"#!"),
+    "python": re.compile(r"\A#!"),
+    "shell": re.compile(r"\A#!"),
     "c": re.compile(r"//go:|// \+build"),
     "javascript": re.compile(r"//#|///\s*<|// @ts-"),
 }
@@ -35,43 +34,40 @@ def strip_comments(text: str, language: str) -> str:
     spans = LEXERS[language](text)
     if spans is None:
         raise NotApplicableError(f"the strings and comments of this {language} source are not certain")
+    head = text.find("\n", text.find("\n") + 1) if language == "python" else 0
+    kept = _KEPT[language].match
     parts: list[str] = []
     done = 0
-    for span in spans:
-        if span.kind == "string" or _is_kept(text, span, language) or span.start < done:
+    for kind, start, end in spans:
+        if kind == "string" or start < done or kept(text, start, end):
             continue
-        before, after, gap = _cut(text, span, done)
-        parts += (text[done:before], gap)
+        if start < head and _CODING.match(text, start, end):
+            continue
+        before, after, gap = _cut(text, start, end, done)
+        parts.append(text[done:before])
+        if gap:
+            parts.append(gap)
         done = after
     return "".join((*parts, text[done:]))
 
 
-def _is_kept(text: str, span: Span, language: str) -> bool:
-    if _KEPT[language].match(text, span.start, span.end):
-        return language not in {"python", "shell"} or span.start == 0
-    if language != "python" or text.count("\n", 0, min(span.start, 4096)) > 1:
-        return False
-    return _CODING.match(text, span.start, span.end) is not None
-
-
-def _cut(text: str, span: Span, done: int) -> tuple[int, int, str]:
+def _cut(text: str, start: int, end: int, done: int) -> tuple[int, int, str]:
     """From where to where to cut, and what to put there."""
-    before = span.start
+    before, after, size = start, end, len(text)
     while before > done and text[before - 1] in " \t\f":
         before -= 1
-    at_line_start = before == 0 or text[before - 1] in "\r\n"
-    after = span.end
-    while after < len(text) and text[after] in " \t\r":
+    while after < size and text[after] in " \t":
         after += 1
-    at_line_end = after == len(text) or text[after] == "\n"
-    if at_line_start and at_line_end:
-        continues = before >= 2 and text[:before].endswith(("\\\n", "\\\r\n"), max(0, before - 3))  # noqa: PLR2004
-        return before, after if continues else min(after + 1, len(text)), ""
+    return_at_end = text.startswith("\r\n", after)
+    at_line_start = before == 0 or text[before - 1] in "\r\n"
+    at_line_end = after == size or return_at_end or text[after] == "\n"
     if at_line_end:
-        return before, after - (after > span.end and text[after - 1] == "\r"), ""
-    if at_line_start:
-        return span.start, span.end, "\n" if "\n" in text[span.start : span.end] else ""
-    return span.start, span.end, "\n" if "\n" in text[span.start : span.end] else " "
+        if not at_line_start or text.endswith(("\\\n", "\\\r\n"), 0, before):
+            return before, after, ""
+        return before, min(after + 1 + return_at_end, size), ""
+    if "\n" in text[start:end]:
+        return start, end, "\n"
+    return start, end, "" if at_line_start else " "
 
 
 def comments_in(language: str | None = None) -> Technique:
