@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from otel_perf._version import __version__
     from otel_perf.config.settings import Settings
     from otel_perf.core.cache_access import record_cache_access
+    from otel_perf.core.custom_metrics import record_custom_metric
+    from otel_perf.core.kpis import record_kpi
     from otel_perf.probes.operation import measure
     from otel_perf.runtime.handle import Handle
     from otel_perf.runtime.instrument import instrument
     from otel_perf.runtime.perf_span_processor import PerfSpanProcessor
     from otel_perf.tracing.calls import agent, suppress, tool_call
     from otel_perf.tracing.record_tokens import record_tokens
+    from otel_perf.tracing.scores import record_score
     from otel_perf.tracing.tool import tool
 
 __all__ = [
@@ -31,8 +34,11 @@ __all__ = [
     "__version__",
     "agent",
     "instrument",
-    "record_cache_access",
     "measure",
+    "record_cache_access",
+    "record_custom_metric",
+    "record_kpi",
+    "record_score",
     "record_tokens",
     "suppress",
     "tool",
@@ -46,8 +52,11 @@ _HOMES = {
     "__version__": "_version",
     "agent": "tracing.calls",
     "instrument": "runtime.instrument",
-    "record_cache_access": "core.cache_access",
     "measure": "probes.operation",
+    "record_cache_access": "core.cache_access",
+    "record_custom_metric": "core.custom_metrics",
+    "record_kpi": "core.kpis",
+    "record_score": "tracing.scores",
     "record_tokens": "tracing.record_tokens",
     "suppress": "tracing.calls",
     "tool": "tracing.tool",

@@ -170,6 +170,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OTEL_PERF_PROPAGATE_THREADS", "propagate_threads", "executors, all or off"),
     Variable("OTEL_PERF_SPOOL", "spool", "keep on disk what a backend did not take"),
     Variable("OTEL_PERF_SPOOL_MAX_BYTES", "spool_max_bytes", "size of all that waits on disk"),
+    Variable("OTEL_PERF_PLUGINS", "plugins", "load the plugins of installed packages"),
     Variable("OTEL_PERF_OPEN_CALL_WARNING_SECONDS", "open_call_warning_seconds", "report a call that runs longer"),
     Variable("OTEL_PERF_SYSTEM_METRICS", "system_metrics", "measure machine, container and process"),
     Variable("OTEL_PERF_SYSTEM_INTERVAL_SECONDS", "system_interval_seconds", "time between two looks at them"),

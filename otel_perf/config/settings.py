@@ -229,6 +229,9 @@ class Settings(OtlpSettings, frozen=True, kw_only=True):
     spool_max_bytes: Bytes = 64 * MIB
     """Size of all that waits on disk; above it the oldest goes, counted. Default ours."""
 
+    plugins: bool = True
+    """Load the plugins of installed packages (entry points of the group ``otel_perf.plugins``), beside the start."""
+
     open_call_warning_seconds: Interval = 60.0
     """A call that runs longer than this is reported while it runs. Default ours."""
 

@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Final, Literal, TypeAlias, get_args
 
 from otel_perf.core import clock
@@ -101,6 +101,9 @@ class CustomMetrics:
         self, name: object, value: object, tags: Mapping[str, object] | None, kind: MetricKind, unit: str = ""
     ) -> None:
         """Take one value in."""
+        if kind not in get_args(MetricKind):
+            self._refuse("kind", str(name), f"a metric is one of {', '.join(get_args(MetricKind))}; not recorded")
+            return
         number = as_number(value)
         if number is None or not isfinite(number) or (kind == "counter" and number < 0):
             self._refuse("value", str(name), f"a {kind} cannot take {type(value).__name__} {str(value)[:32]!r}")
@@ -212,15 +215,19 @@ def _specify(name: str, kind: MetricKind, unit: str) -> MetricSpec:
 
 
 def as_number(value: object) -> float | None:
-    """A number of any numeric type as Python's own (numpy's and decimals too); ``None`` for what is none."""
-    if isinstance(value, int | float):
-        return value
+    """A number of any numeric type as Python's own (numpy's and decimals too); ``None`` for what is none.
+
+    What no float can hold is infinite.
+    """
     if isinstance(value, str | bytes | bytearray) or value is None:
         return None
     try:
-        return float(value)  # type: ignore[arg-type]  # whatever has __float__
-    except (TypeError, ValueError, OverflowError):
+        number = float(value)  # type: ignore[arg-type]  # whatever has __float__
+    except (TypeError, ValueError):
         return None
+    except OverflowError:
+        return inf
+    return value if isinstance(value, int) else number
 
 
 custom_metrics: Final = CustomMetrics()
@@ -245,8 +252,7 @@ def record_custom_metric(
         kind: ``gauge`` (the last value counts), ``counter`` (values are added), ``histogram`` (distributed).
         unit: UCUM unit, such as ``s`` or ``By``; the first use of a name settles it.
     """
-    checked: MetricKind = kind if kind in get_args(MetricKind) else "gauge"
-    guard.call("custom metrics", custom_metrics.record, name, value, tags, checked, unit)
+    guard.call("custom metrics", custom_metrics.record, name, value, tags, kind, unit)
 
 
 Recorder: TypeAlias = Callable[..., None]

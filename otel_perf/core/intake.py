@@ -14,6 +14,7 @@ from otel_perf.core import clock
 from otel_perf.core.records import Identity, Scope, Tool, ToolCall
 
 if TYPE_CHECKING:
+    from otel_perf.core.events import Event
     from otel_perf.core.measurements import Measurement
 
 __all__ = ["Begun", "ForeignEnd", "Intake", "Lifecycle", "intake"]
@@ -80,16 +81,20 @@ class Intake:
         measurements: Measurements, oldest first.
         measurement_mark: Length of ``measurements`` above which ``relieve_measurements`` is called.
         relieve_measurements: Wakes the worker, helps it, or drops.
+        events: Events, oldest first.
+        take_event: Takes an event in, or counts it as disabled.
         max_weight: Bound in bytes of the large values that waiting calls carry.
     """
 
     __slots__ = (
         "_disabled",
+        "_disabled_events",
         "_disabled_measurements",
         "_weight",
         "_weight_lock",
         "accepting",
         "deferred",
+        "events",
         "finished",
         "foreign",
         "high_water",
@@ -102,6 +107,7 @@ class Intake:
         "relieve_measurements",
         "root_scope",
         "started",
+        "take_event",
     )
 
     def __init__(self) -> None:
@@ -110,9 +116,11 @@ class Intake:
         self.started: deque[ToolCall] = deque()
         self.foreign: deque[ForeignEnd] = deque()
         self.measurements: deque[Measurement] = deque()
+        self.events: deque[Event] = deque()
         self.now_ns: Callable[[], int] = clock.monotonic_ns
         self._disabled = itertools.count()
         self._disabled_measurements = itertools.count()
+        self._disabled_events = itertools.count()
         self._weight = 0
         self._weight_lock = threading.Lock()
         self.max_weight = 64 * 1024 * 1024
@@ -127,6 +135,7 @@ class Intake:
         self.relieve: Callable[[], None] = _nothing
         self.measurement_mark = 1 << 62
         self.relieve_measurements: Callable[[], None] = _nothing
+        self.take_event: Callable[[Event], object] = self.count_disabled_event
         self.root_scope: Scope | None = FULLY_SAMPLED
 
     def count_disabled(self) -> None:
@@ -147,14 +156,25 @@ class Intake:
         """Measurements so far that were made while recording was off."""
         return _so_far(self._disabled_measurements)
 
+    def count_disabled_event(self, event: "Event") -> None:  # noqa: ARG002 - takes the place of ``take_event``
+        """Count one event that was made while recording was off (atomic, as above)."""
+        next(self._disabled_events)
+
+    @property
+    def disabled_events(self) -> int:
+        """Events so far that were made while recording was off."""
+        return _so_far(self._disabled_events)
+
     def forget(self) -> None:
         """Empty everything: what a forked child does, whose parent delivers what was queued."""
         self.finished.clear()
         self.started.clear()
         self.foreign.clear()
         self.measurements.clear()
+        self.events.clear()
         self._disabled = itertools.count()
         self._disabled_measurements = itertools.count()
+        self._disabled_events = itertools.count()
         self._weight = 0
         self._weight_lock = threading.Lock()
 

@@ -49,7 +49,7 @@ def read_metrics(meters: ToolMeters, sources: MetricSources) -> Readings:
     numbers: dict[MetricSpec, list[NumberReading]] = {**_call_counts(cells), **meters.measured.numbers()}
     for read in (_self_time, _open_calls):
         numbers.update(guard.call("meters.sources", read, meters, sources) or {})
-    for read_source in (_measurements, _call_balance, _destinations, _worker, _internal_errors, _observed):
+    for read_source in (_measurements, _events, _call_balance, _destinations, _worker, _internal_errors, _observed):
         numbers.update(guard.call("meters.sources", read_source, sources) or {})
     return Readings(
         {spec: values for spec, values in numbers.items() if values},
@@ -197,6 +197,18 @@ def _measurements(sources: MetricSources) -> dict[MetricSpec, list[NumberReading
     }
     return {
         metric("otel_perf.self.measurements"): [
+            NumberReading((("otel_perf.state", state),), n) for state, n in states.items()
+        ]
+    }
+
+
+def _events(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
+    balance = sources.events()
+    if balance is None:
+        return {}
+    states = {"recorded": balance.recorded, "dropped": balance.dropped, "disabled": balance.disabled}
+    return {
+        metric("otel_perf.self.events"): [
             NumberReading((("otel_perf.state", state),), n) for state, n in states.items()
         ]
     }

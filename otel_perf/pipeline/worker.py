@@ -12,6 +12,7 @@ from otel_perf.core.guard import guard
 from otel_perf.core.intake import ForeignEnd, Intake
 from otel_perf.core.ledger import CallBalance
 from otel_perf.core.records import ToolCall
+from otel_perf.pipeline.event_flow import EventFlow
 from otel_perf.pipeline.measurement_flow import MeasurementFlow
 from otel_perf.pipeline.open_calls import OpenCalls
 from otel_perf.pipeline.order import by_end, take_in_order
@@ -93,6 +94,7 @@ class Worker:
         self._readers = tuple(readers)
         self._carriers = tuple(carriers)
         self.measurements = MeasurementFlow(intake, max_calls)
+        self.events = EventFlow(intake)
         self._max_calls = max_calls
         self._overflow = overflow
         self.open_calls = open_calls
@@ -120,6 +122,7 @@ class Worker:
         self._intake.relieve = self.relieve
         self._intake.high_water = self._max_calls
         self.measurements.open(self._rouse, self.lock)
+        self.events.wake = self._rouse
         self._thread = background_thread(self._run, "otel_perf-worker")
         self._thread.start()
 
@@ -143,6 +146,7 @@ class Worker:
         """Start empty: the parent has, and delivers, what was waiting."""
         self.open_calls.forget()
         self.measurements.reset()
+        self.events.reset()
         self.cpu_ns = 0
         self._reset()
         self.start()
@@ -213,7 +217,8 @@ class Worker:
         return not self._waiting()
 
     def _waiting(self) -> int:
-        return len(self._intake.finished) + len(self._intake.foreign) + len(self._intake.measurements)
+        queues = self._intake
+        return len(queues.finished) + len(queues.foreign) + len(queues.measurements) + len(queues.events)
 
     def _drain_all(self) -> bool:
         """Handle what is waiting, for a while: under constant traffic there is always more. True if there was any."""
@@ -245,7 +250,7 @@ class Worker:
                     guard.call(_stage(carrier), carrier.on_calls, calls)
                 if foreign:
                     guard.call(_stage(carrier), carrier.on_foreign, spans)
-        return len(calls) + len(foreign) + self.measurements.handle()
+        return len(calls) + len(foreign) + self.measurements.handle() + self.events.handle()
 
     def _count(self, calls: Sequence[ToolCall]) -> None:
         recorded = weight = 0

@@ -8,6 +8,7 @@ from opentelemetry.trace import TracerProvider
 
 from otel_perf.config.loaded import Loaded
 from otel_perf.core import clock
+from otel_perf.core.events import EventBalance
 from otel_perf.core.guard import guard, logger
 from otel_perf.core.intake import intake
 from otel_perf.core.ledger import CallBalance, DestinationBalance
@@ -22,6 +23,7 @@ from otel_perf.runtime.metrics_out import MetricsOut
 from otel_perf.runtime.model_metering import ModelMetering
 from otel_perf.runtime.outlets import Extras, Outlets
 from otel_perf.runtime.perf_span_processor import ForeignSpanReader
+from otel_perf.runtime.plugins import Plugins
 from otel_perf.runtime.probing import Probing
 from otel_perf.runtime.status import State, Status, settings_facts
 from otel_perf.runtime.surroundings import Surroundings
@@ -71,16 +73,19 @@ class Engine:
         self.outlets = Outlets(loaded, self.resource, extras or Extras(), self._surroundings)
         self.probing = Probing(settings, self._no_call_hangs)
         self.metrics_out = MetricsOut(self)
-        self.model_metering = ModelMetering()
+        self.plugins = Plugins(enabled=settings.plugins)
+        self.model_metering = ModelMetering(settings.preset)
         self.worker = Worker(
             intake,
             self.open_calls,
-            readers=[self.statistics, *self.metrics_out.readers, self.model_metering.reader, *readers],
+            readers=[self.statistics, *self.metrics_out.readers, self.model_metering.reader, self.plugins, *readers],
             carriers=[*self.outlets.carriers(), *carriers],
             max_calls=settings.queue_max_calls,
             overflow=settings.overflow,
         )
-        self.worker.measurements.readers = self.metrics_out.measurement_readers
+        self.worker.measurements.readers = [*self.metrics_out.measurement_readers, self.plugins]
+        self.worker.events.readers = (self.plugins,)
+        self.outlets.attach(self.worker.events)
         self._termination = Termination(self._deliver_now, self.worker.ask_at_end_of_call)
         self.worker.end_of_call = self._termination.end_of_call
         self.worker.after_drain = self._note_on_disk
@@ -142,8 +147,10 @@ class Engine:
             self.worker.start()
             self._ticker.start()
             self.metrics_out.start()
+            self.plugins.start()
             if settings.handle_sigterm:
                 self._termination.install()
+        self.worker.events.open()
         self.model_metering.start()
         intake.accepting = True
         self._choose_tool_spans()
@@ -205,9 +212,11 @@ class Engine:
         self._sweep_tail(decide_all=True)
         guard.call("system metrics", self.probing.refresh)
         guard.call("metrics", self.metrics_out.export)
+        self.plugins.begin_to_stop(deadline_ns - (deadline_ns - clock.monotonic_ns()) // 2)
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
         self._ticker.stop(deadline_ns)
+        self.plugins.join(deadline_ns)
         self.probing.close()
         origin.withdraw()
         self._ended = True
@@ -223,6 +232,7 @@ class Engine:
             self.resource = self._provision.provider.resource
             origin.apply(self.loaded.settings, self.resource)
         self.outlets.after_fork_in_child(self.resource)
+        self.plugins.after_fork_in_child()
         self.probing.after_fork_in_child()
         self.model_metering.after_fork_in_child()
         self.metrics_out.after_fork_in_child()
@@ -249,12 +259,17 @@ class Engine:
             foreign = len(intake.foreign)
             calls = self.worker.balance(waiting, foreign)
             queued = foreign + sum(call.scope.sampled for call in waiting)
-            return calls, tuple(self.outlets.balances(queued, ended=self._ended))
+            return calls, tuple(self.outlets.balances(queued, len(intake.events), ended=self._ended))
 
     def measurement_balance(self) -> MeasurementBalance:
         """The account of measurements, those which wait included."""
         with self.worker.lock:
             return self.worker.measurements.balance(len(intake.measurements))
+
+    def event_balance(self) -> EventBalance:
+        """The account of events, those which wait included."""
+        with self.worker.lock:
+            return self.worker.events.balance()
 
     def running(self) -> tuple[OpenCall, ...]:
         """Calls that are running, oldest first."""
@@ -301,6 +316,7 @@ class Engine:
             found.append(f"{self.open_calls.given_up} running calls are not under watch: too many run at the same time")
         found.extend(late_provider.notes())
         found.extend(self._surroundings.notes)
+        found.extend(self.plugins.notes())
         found.extend(self.outlets.on_disk.notes)
         found.extend(str(problem) for problem in self.loaded.problems if "package" in problem.rule)
         return tuple(found)

@@ -9,9 +9,11 @@ from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
 from otel_perf.delivery.metric_encoder import encode
 from otel_perf.meters.fold import ToolMeters
+from otel_perf.meters.readings import Readings, read_metrics
 from otel_perf.meters.snapshot import FoldedMetrics
 from otel_perf.meters.sources import MetricSources, OpenCalls
 from otel_perf.pipeline.measurement_flow import MeasurementReader
+from otel_perf.pipeline.slo_board import slo_board
 from otel_perf.pipeline.ticker import Job
 from otel_perf.runtime.meter_providers import MetricSource, choose_metric_source
 from otel_perf.runtime.origin import SCOPE
@@ -39,7 +41,8 @@ class MetricsOut:
         self._outlets = engine.outlets.metrics
         self._console = "console" in settings.metrics_exporters
         self.meters = ToolMeters()
-        folded = FoldedMetrics(self.meters, self._sources(), engine.resource, SCOPE)
+        self._all_sources = self._sources()
+        folded = FoldedMetrics(self.meters, self._all_sources, engine.resource, SCOPE)
         may_set = settings.set_global and engine.provider_ownership == "owned"
         self._source: MetricSource = choose_metric_source(folded, may_set_global=may_set)
         self._collect = self._source.reader(settings.metric_temporality)
@@ -51,12 +54,12 @@ class MetricsOut:
     @property
     def readers(self) -> list[Any]:
         """What the worker has to tell of calls."""
-        return [_MetricReader(self._source)]
+        return [_MetricReader(self._source), slo_board]
 
     @property
     def measurement_readers(self) -> list[MeasurementReader]:
         """What the worker has to tell of measurements."""
-        return [self._source]
+        return [self._source, slo_board]
 
     def _sources(self) -> MetricSources:
         engine = self._engine
@@ -105,6 +108,10 @@ class MetricsOut:
         )
         self.page.start()
 
+    def readings(self) -> Readings:
+        """Every value of ours, now, for reports."""
+        return read_metrics(self.meters, self._all_sources)
+
     def collect(self) -> MetricsData:
         """Our metrics and the application's, now."""
         return self._collect()
@@ -135,6 +142,7 @@ class MetricsOut:
 
     def after_fork_in_child(self) -> None:
         """Start at zero: the parent goes on counting its own calls."""
+        slo_board.forget()
         self._source.after_fork_in_child(self._engine.resource)
         if self.page is not None:
             self.page.after_fork_in_child(restart=False)

@@ -8,6 +8,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_perf.core import tool_signals
+from otel_perf.core.events import EventBalance
 from otel_perf.core.ledger import CallBalance, DestinationBalance
 from otel_perf.core.measurements import Measurement, MeasurementBalance
 from otel_perf.core.records import Failure, Identity, Scope, Tool, ToolCall
@@ -69,6 +70,7 @@ def full_sources() -> MetricSources:
         internal_errors=lambda: {"stage": 1},
         self_time_seconds=lambda: {"search": 0.5},
         measurements=lambda: MeasurementBalance(10, 7, 1, 1, 1),
+        events=lambda: EventBalance(5, 3, 1, 1),
         observed=lambda: [
             Measurement(spec, 1, tuple("x" for _ in spec.attributes), 0)
             for spec in BESIDE_CALLS
