@@ -20,7 +20,7 @@ __all__ = ["CallStatistics", "StatisticsSnapshot"]
 
 TURN_PART: Final = "otel_perf.turn.part"
 """Attribute of a tool or a call: ``waiting`` where its own time is a wait, not work."""
-_PARTS: Final[Mapping[Kind, Part]] = {"model": "model", "tool": "tools", "agent": "own"}
+_PARTS: Final[Mapping[Kind, Part]] = {"model": "model", "tool": "tools", "agent": "own", "operation": "own"}
 
 MAX_FAMILIES: Final = 20_000
 """Callers with ended children kept at a time. Beyond, the oldest is given up: its self time then includes theirs."""
@@ -268,4 +268,8 @@ def _part(call: ToolCall) -> Part:
         for there in (call.details, call.tool.attributes, carried)
     ):
         return "waiting"
-    return _PARTS[call.tool.kind]
+    # A measured piece of a tool's work is the tool's.
+    around = call
+    while around.tool.kind == "operation" and around.caller is not None:
+        around = around.caller
+    return _PARTS[around.tool.kind]

@@ -30,7 +30,7 @@ __all__ = ["Occurrence", "Work", "describe_work", "label_text"]
 
 NANOSECONDS: Final = 1_000_000_000
 STACK_FRAMES: Final = 16
-OWN_FOLDER: Final = str(Path(__file__).parent)
+OWN_FOLDERS: Final = tuple(str(Path(__file__).parents[1] / part) for part in ("probes", "core"))
 
 
 def label_text(value: object) -> str:
@@ -156,6 +156,6 @@ class Occurrence:
 def _stack() -> str:
     """The frames of the application that ended the work, innermost last."""
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - inspect.currentframe() is this function
-    while frame is not None and frame.f_code.co_filename.startswith(OWN_FOLDER):
+    while frame is not None and frame.f_code.co_filename.startswith(OWN_FOLDERS):
         frame = frame.f_back
     return "".join(traceback.format_list(traceback.extract_stack(frame, STACK_FRAMES)))

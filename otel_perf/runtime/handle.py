@@ -13,6 +13,7 @@ from otel_perf.runtime.status import State, Status, idle_status
 if TYPE_CHECKING:
     from otel_perf.reports.run_summary import RunSummary
     from otel_perf.runtime.engine import Engine
+    from otel_perf.runtime.performance import Performance
 
 __all__ = ["Handle"]
 
@@ -101,6 +102,15 @@ class Handle:
             calls = idle_status(self._state(), self._loaded).calls
             return RunSummary.build(tree=(), slowest=(), tools=(), calls=calls)
         return found
+
+    def performance(self) -> "Performance":
+        """How the application does: response times, the last operation, memory against its limit.
+
+        Works after ``shutdown()`` too. Memory is read now, which takes some 0.2 ms.
+        """
+        from otel_perf.runtime.performance import Performance, measure_performance
+
+        return guard.call("performance", measure_performance, self._engine) or Performance()
 
     def _state(self) -> State:
         if self._shut_down:

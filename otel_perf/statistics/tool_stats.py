@@ -37,6 +37,7 @@ class ToolStatistics:
         concurrency: Calls in flight.
         last_start_ns: Start of the latest call seen starting; None before.
         last_end_ns: End of the latest call; None before.
+        last_duration_ns: Its duration; None before.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class ToolStatistics:
         "durations",
         "errors_by_type",
         "kind",
+        "last_duration_ns",
         "last_end_ns",
         "last_start_ns",
         "name",
@@ -64,6 +66,7 @@ class ToolStatistics:
         self.concurrency = ConcurrencyGauge()
         self.last_start_ns: int | None = None
         self.last_end_ns: int | None = None
+        self.last_duration_ns: int | None = None
 
     def started(self, start_ns: int) -> None:
         """A call started: it is in flight until ``ended``."""
@@ -94,6 +97,7 @@ class ToolStatistics:
         self.durations.add(duration_ns)
         self.self_total_ns += self_ns
         self.last_end_ns = now_ns
+        self.last_duration_ns = duration_ns
         if outcome == "ok" or outcome == "cancelled":  # noqa: PLR1714 - a set or tuple is slower here
             self.rate.add(now_ns)
             return
@@ -169,6 +173,8 @@ class ToolStatistics:
         self.rate.merge(other.rate)
         self.concurrency.merge(other.concurrency)
         self.last_start_ns = _latest(self.last_start_ns, other.last_start_ns)
+        if other.last_end_ns is not None and (self.last_end_ns is None or other.last_end_ns > self.last_end_ns):
+            self.last_duration_ns = other.last_duration_ns
         self.last_end_ns = _latest(self.last_end_ns, other.last_end_ns)
 
     def copy(self) -> ToolStatistics:
@@ -182,6 +188,7 @@ class ToolStatistics:
         twin.concurrency = self.concurrency.copy()
         twin.last_start_ns = self.last_start_ns
         twin.last_end_ns = self.last_end_ns
+        twin.last_duration_ns = self.last_duration_ns
         return twin
 
     def _add_errors(self, error_type: str, count: int) -> None:

@@ -14,6 +14,9 @@ from opentelemetry.trace import Span
 
 import otel_perf
 from otel_perf import Handle
+from otel_perf.probes.operation_result import OperationResult
+from otel_perf.probes.operation_run import Operation
+from otel_perf.runtime.performance import Performance
 
 T = TypeVar("T")
 
@@ -152,6 +155,40 @@ assert_type(turn_function("q"), int)
 turn_function(1)  # type: ignore[arg-type]
 
 
+# --- measure -----------------------------------------------------------------------
+
+
+@otel_perf.measure
+def measured_bare(x: int) -> str:
+    return str(x)
+
+
+@otel_perf.measure("load", memory=False, tracemalloc=False, reset_peak=False, attributes={"index": "docs"})
+async def measured_coroutine(x: int) -> bytes:
+    return bytes(x)
+
+
+@otel_perf.measure("numbers")
+def measured_generator(x: T) -> Iterator[T]:
+    yield x
+
+
+assert_type(measured_bare(1), str)
+measured_bare("one")  # type: ignore[arg-type]
+assert_type(measured_generator("a"), Iterator[str])
+otel_perf.measure("load", memory="yes")  # type: ignore[call-overload]
+
+
+async def measured_blocks() -> None:
+    """A block gives the run, whose result is there after it."""
+    with otel_perf.measure("load") as run:
+        assert_type(run, Operation)
+        run.set_attribute("rows", 3)
+    async with otel_perf.measure("load", context_mode="FANCY") as run:
+        assert_type(run.result, OperationResult | None)
+    assert_type(await measured_coroutine(1), bytes)
+
+
 # --- instrument and its handle ---------------------------------------------------
 
 handle = otel_perf.instrument(
@@ -173,6 +210,7 @@ assert_type(handle.flush(timeout=1.0), bool)
 assert_type(handle.shutdown(), bool)
 assert_type(handle.shutdown(timeout=1.0), bool)
 status = handle.status()
+assert_type(handle.performance(), Performance)
 
 with otel_perf.instrument() as entered:
     assert_type(entered, Handle)
