@@ -48,6 +48,8 @@ class ControlGroup:
         """Look below ``root``, where ``proc`` and ``sys/fs/cgroup`` lie."""
         self._membership = root / "proc/self/cgroup"
         self._mount = root / "sys/fs/cgroup"
+        self._member_of: str | None = None
+        self._found: dict[str, tuple[bool, list[Path]]] = {}
 
     def memory_limit(self) -> MemoryLimit | None:
         """The lowest limit on memory; ``None`` when there is none."""
@@ -86,8 +88,19 @@ class ControlGroup:
     # -- where the files are -----------------------------------------------------------------------------------
 
     def _folders(self, controller: str) -> tuple[bool, list[Path]]:
-        """Whether the controller is one of version 1, and its folders from the process' group up to the root."""
-        memberships = list(self._memberships())
+        """Whether the controller is one of version 1, and its folders from the process' group up to the root.
+
+        Looked for again when the process is in another group.
+        """
+        member_of = _text(self._membership)
+        if member_of != self._member_of:
+            self._member_of = member_of
+            self._found = {}
+        if controller not in self._found:
+            self._found[controller] = self._find(controller, list(_memberships(member_of)))
+        return self._found[controller]
+
+    def _find(self, controller: str, memberships: list[tuple[str, str]]) -> tuple[bool, list[Path]]:
         for controllers, path in memberships:
             if controller in controllers.split(","):
                 mount = next((self._mount / n for n in (controllers, controller) if (self._mount / n).is_dir()), None)
@@ -95,18 +108,19 @@ class ControlGroup:
         path = next((path for controllers, path in memberships if not controllers), "/")
         return False, _upwards(self._mount, path)
 
-    def _memberships(self) -> Iterator[tuple[str, str]]:
-        """Pairs of controllers (none in version 2) and the path of the group below their mount."""
-        for line in _text(self._membership).splitlines():
-            parts = line.split(":", 2)
-            if len(parts) == 3:  # noqa: PLR2004 - the file's three columns
-                yield parts[1], parts[2]
-
     def _beside(self, folder: Path) -> Path:
         """Where ``cpuacct`` keeps its files for a group of ``cpu``: mostly one folder for both."""
         if (folder / "cpuacct.stat").exists():
             return folder
         return self._mount / "cpuacct" / folder.relative_to(self._mount / folder.relative_to(self._mount).parts[0])
+
+
+def _memberships(text: str) -> Iterator[tuple[str, str]]:
+    """Pairs of controllers (none in version 2) and the path of the group below their mount."""
+    for line in text.splitlines():
+        parts = line.split(":", 2)
+        if len(parts) == 3:  # noqa: PLR2004 - the file's three columns
+            yield parts[1], parts[2]
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:

@@ -1,11 +1,16 @@
 """The garbage collector of CPython."""
 
 import gc
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
 
-from otel_perf.probes.attempts import Attempts
 from otel_perf.probes.collected import Collected
+from otel_perf.probes.totals import Totals
 
-__all__ = ["InterpreterProbe"]
+if TYPE_CHECKING:
+    from otel_perf.probes.attempts import Attempts
+
+__all__ = ["InterpreterProbe", "collections_so_far"]
 
 METRICS = {
     "collections": "cpython.gc.collections",
@@ -16,20 +21,28 @@ METRICS = {
 
 
 class InterpreterProbe:
-    """What each generation has collected since the process began. Absent on interpreters without generations."""
+    """What each generation has collected since the process began. Absent on interpreters without ``gc.get_stats``."""
 
     name = "interpreter"
     costly = False
 
-    def __init__(self, attempts: Attempts) -> None:
-        """Read through ``gc``."""
+    def __init__(self, attempts: "Attempts", shown: Mapping[Hashable, float] | None = None) -> None:
+        """Read through ``gc``; ``shown`` is what was collected, and told, before: by a parent, or an earlier probe."""
         self._attempts = attempts
+        self._totals = Totals(shown)
+        self.shown = self._totals.shown
 
     def read(self, found: Collected) -> None:
         """See the catalogue: ``cpython.gc.*``."""
-        get_stats = getattr(gc, "get_stats", None)
-        if get_stats is None:
-            return
-        for generation, statistics in enumerate(self._attempts.ask("garbage collection", get_stats) or ()):
-            for word, name in METRICS.items():
-                found.put(name, statistics.get(word), str(generation))
+        for (name, generation), value in (self._attempts.ask("garbage collection", collections_so_far) or {}).items():
+            found.put(name, self._totals.since_start((name, generation), value), generation)
+
+
+def collections_so_far() -> dict[tuple[str, str], int]:
+    """By metric and generation, as the interpreter counts them. A forked child goes on from its parent's numbers."""
+    return {
+        (name, str(generation)): statistics[word]
+        for generation, statistics in enumerate(gc.get_stats())
+        for word, name in METRICS.items()
+        if word in statistics
+    }

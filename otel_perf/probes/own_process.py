@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,12 +32,19 @@ class ProcessProbe:
     name = "process"
     costly = False
 
-    def __init__(self, attempts: Attempts, group: ControlGroup) -> None:
-        """Look at the process that makes this object; a forked child makes its own."""
+    def __init__(self, attempts: Attempts, group: ControlGroup, shown: Mapping[Hashable, float] | None = None) -> None:
+        """Look at the process that makes this object; a forked child makes its own.
+
+        Args:
+            attempts: Asks the system.
+            group: The container.
+            shown: The ``shown()`` of an earlier probe of this process, where its counters are told on.
+        """
         self._attempts = attempts
         self._group = group
         self._process = psutil.Process()
-        self._totals = Totals()
+        self._totals = Totals(shown)
+        self.shown = self._totals.shown
         self._shares = Shares()
         created = attempts.ask("the start of the process", self._process.create_time)
         # Read once: a wall clock that is set later must not make the process younger.

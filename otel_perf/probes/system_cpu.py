@@ -45,13 +45,15 @@ class CpuProbe:
 
     def read(self, found: Collected) -> None:
         """See the catalogue: ``system.cpu.*``, ``container.cpu.*``."""
-        self._read_host(found)
-        self._read_group(found)
+        limit = self._group.cpu_limit()
+        self._read_host(found, limited=limit is not None)
+        if limit is not None:
+            self._read_group(found, limit)
         if hasattr(os, "getloadavg"):  # not on Windows, where psutil would start a thread to make one up
             for name, value in zip(LOAD_AVERAGES, self._attempts.ask("load", os.getloadavg) or (), strict=False):
                 found.put(f"system.cpu.load_average.{name}", value)
 
-    def _read_host(self, found: Collected) -> None:
+    def _read_host(self, found: Collected, *, limited: bool) -> None:
         times: Any = self._attempts.ask("CPU time", psutil.cpu_times)
         if times is None:
             return
@@ -60,14 +62,14 @@ class CpuProbe:
         for mode, value in seconds.items():
             found.put("system.cpu.time", self._totals.since_first(mode, value), mode)
         shares = self._host_shares.of_sum(seconds, found.time_ns)
-        if self._group.cpu_limit() is None:
+        if not limited:
             for mode, share in shares.items():
                 found.put("system.cpu.utilization", share, mode, "host")
 
-    def _read_group(self, found: Collected) -> None:
-        use, limit = self._group.cpu_use(), self._group.cpu_limit()
+    def _read_group(self, found: Collected, limit: float) -> None:
+        use = self._group.cpu_use()
         found.put("otel_perf.container.cpu.limit", limit)
-        if use is None or limit is None:
+        if use is None:
             return
         for mode, seconds in use.modes.items():
             found.put("container.cpu.time", self._totals.since_first(("group", mode), seconds), mode)

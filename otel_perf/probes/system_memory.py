@@ -1,5 +1,6 @@
 """Memory of the host, or of the container where it has a limit, and swap."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ __all__ = ["MemoryProbe", "memory_limit"]
 
 VMSTAT: Final = Path("/proc/vmstat")
 MEMINFO: Final = Path("/proc/meminfo")
+PAGES: Final = re.compile(r"^(pgfault|pgmajfault|pswpin|pswpout) (\d+)$", re.MULTILINE)
 KIB: Final = 1024
 
 
@@ -65,8 +67,9 @@ class MemoryProbe:
     def _read_faults(self, found: Collected) -> None:
         if sys.platform != "linux":
             return
-        lines = (self._attempts.ask("page faults", VMSTAT.read_text) or "").splitlines()
-        pages = {name: int(value) for name, value in (line.split() for line in lines) if name.startswith("p")}
+        pages = {
+            name: int(value) for name, value in PAGES.findall(self._attempts.ask("faults", VMSTAT.read_text) or "")
+        }
         every, major = pages.get("pgfault"), pages.get("pgmajfault")
         minor = None if every is None or major is None else every - major
         for kind, faults in (("minor", minor), ("major", major)):

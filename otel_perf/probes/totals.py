@@ -1,6 +1,6 @@
 """Counters of the operating system made fit to export: they never fall, and their names are bounded."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Final
 
 __all__ = ["OTHER", "Names", "Totals"]
@@ -34,8 +34,14 @@ class Totals:
     between is not made up. So a total never falls.
     """
 
-    def __init__(self) -> None:
-        """Start without a counter."""
+    def __init__(self, shown: Mapping[Hashable, float] | None = None) -> None:
+        """Start with no growth.
+
+        Args:
+            shown: What counters of the process showed when an earlier pipeline of the same process ended: what they
+                counted until then was told by that one. Nothing, for the first.
+        """
+        self._shown = dict(shown or {})
         self._last: dict[Hashable, float] = {}
         self._totals: dict[Hashable, float] = {}
 
@@ -50,8 +56,12 @@ class Totals:
         return None if raw is None else self._grow(key, raw, self._last.get(key, raw), total)
 
     def since_start(self, key: Hashable, raw: float | None) -> float | None:
-        """What the counter shows, for one that began with the process."""
-        return None if raw is None else self._grow(key, raw, self._last.get(key, 0), None)
+        """Growth since the process began, for a counter that began with it."""
+        return None if raw is None else self._grow(key, raw, self._last.get(key, self._shown.get(key, 0)), None)
+
+    def shown(self) -> Mapping[Hashable, float]:
+        """What each counter showed last."""
+        return {**self._shown, **self._last}
 
     def keep_only(self, keys: set[Hashable]) -> None:
         """Forget the counters of devices that went away; their share in a common total stays."""

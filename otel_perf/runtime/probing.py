@@ -1,7 +1,8 @@
 """The probes of the running pipeline: read by the ticker, shown by whoever collects metrics."""
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from otel_perf.config.settings import Settings
@@ -12,6 +13,8 @@ from otel_perf.pipeline.ticker import Job
 
 if TYPE_CHECKING:
     from otel_perf.probes.gpu import GpuProbe
+    from otel_perf.probes.interpreter import InterpreterProbe
+    from otel_perf.probes.own_process import ProcessProbe
     from otel_perf.probes.probe_set import Probe, ProbeSet
     from otel_perf.probes.system_snapshot import SystemSnapshot
 
@@ -20,6 +23,14 @@ __all__ = ["Probing"]
 FIRST_SECONDS: Final = 1.0
 """The first look. Not at once: loading the probes takes 20 ms, in which the application starts."""
 UNAVAILABLE: Final = "no system metrics: psutil cannot be imported"
+
+
+class _Told:
+    """Strictly private: what the counters of this process showed when the last pipeline of the process ended."""
+
+    pid = 0
+    process: Mapping[Hashable, float] | None = None
+    interpreter: Mapping[Hashable, float] | None = None
 
 
 class Probing:
@@ -50,6 +61,8 @@ class Probing:
         self._making = threading.Lock()
         self._set: ProbeSet | None = None
         self._gpu: GpuProbe | None = None
+        self._process: ProcessProbe | None = None
+        self._interpreter: InterpreterProbe | None = None
         self._made = False
         self._read_ns: int | None = None
 
@@ -82,14 +95,21 @@ class Probing:
         return snapshot_of(observed, clock.wall_ns() / 1e9)
 
     def close(self) -> None:
-        """Let go of what the probes hold; what they found stays."""
+        """Let go of what the probes hold; what they found stays. A later pipeline tells the rest, not all again."""
+        if self._process is not None and self._interpreter is not None:
+            _Told.pid = os.getpid()
+            _Told.process, _Told.interpreter = self._process.shown(), self._interpreter.shown()
         gpu, self._gpu = self._gpu, None
         if gpu is not None:
             guard.call("probe gpu", gpu.close)
 
     def after_fork_in_child(self) -> None:
-        """Make new probes: those of the parent look at the parent."""
+        """Make new probes: those of the parent look at the parent. Its collections were told there."""
         self._forget()
+        if self.jobs:
+            from otel_perf.probes.interpreter import collections_so_far
+
+            _Told.interpreter = dict(guard.call("probe interpreter", collections_so_far) or {})
 
     def _make(self) -> None:
         try:
@@ -117,9 +137,11 @@ class Probing:
         from otel_perf.probes.uptime import UptimeProbe
 
         settings, attempts, group = self._settings, Attempts(), ControlGroup()
+        self._process = ProcessProbe(attempts, group, _Told.process if _Told.pid == os.getpid() else None)
+        self._interpreter = InterpreterProbe(attempts, _Told.interpreter)
         probes: list[Probe] = [
-            ProcessProbe(attempts, group),
-            InterpreterProbe(attempts),
+            self._process,
+            self._interpreter,
             CpuProbe(attempts, group),
             MemoryProbe(attempts, group),
             DiskProbe(attempts),

@@ -182,7 +182,7 @@ handle.shutdown()
 """
 
 CHILD = """
-import json, os, sys, time, otel_perf
+import gc, json, os, sys, time, otel_perf
 handle = otel_perf.instrument(set_global=False, home=None, system_interval_seconds=0.1)
 
 def threads():
@@ -192,6 +192,15 @@ def threads():
             return seen["process.thread.count"], seen["process.memory.usage"], seen["process.uptime"]
         time.sleep(0.02)
 
+def collections():
+    while True:
+        seen = [each for each in handle.engine.probing.observed() if each.metric.name == "cpython.gc.collections"]
+        if seen:
+            return seen[2].value
+        time.sleep(0.02)
+
+for _ in range(20):
+    gc.collect()
 ballast = bytearray(64 << 20)
 parent = threads()
 time.sleep(1.5)
@@ -199,7 +208,8 @@ read, write = os.pipe()
 pid = os.fork()
 if pid == 0:
     del ballast
-    found = threads()
+    gc.collect()
+    found = [*threads(), collections()]
     import psutil
     statm = psutil.Process(os.getpid()).memory_info().rss
     os.write(write, json.dumps({"found": found, "rss": statm}).encode())
@@ -225,11 +235,48 @@ def test_probes_are_loaded_at_the_first_look_only() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_looks_at_itself() -> None:
-    """Its age begins with the fork, its memory is its own."""
+    """Its age begins with the fork, its memory is its own, and so are its collections."""
     child = printed_by(CHILD)
-    _, resident, uptime = child["found"]
+    _, resident, uptime, collections = child["found"]
+    assert 1 <= collections < 15
     assert uptime < 1.4
     assert resident == pytest.approx(child["rss"], rel=0.3)
+
+
+AGAIN = """
+import gc, json, time, otel_perf
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+
+def total(handle):
+    while not any(each.metric.name == "process.cpu.time" for each in handle.engine.probing.observed()):
+        time.sleep(0.02)
+    handle.engine.metrics_out.collect()
+    found = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    return sum(point.value for scope in found for metric in scope.metrics if metric.name == "process.cpu.time"
+               for point in metric.data.data_points)
+
+totals = []
+for _ in range(3):
+    handle = otel_perf.instrument(home=None, system_interval_seconds=0.1)
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+    totals.append([total(handle), time.process_time()])
+    handle.shutdown()
+print(json.dumps(totals))
+"""
+
+
+def test_on_a_provider_that_lives_on_nothing_is_counted_twice() -> None:
+    """A second and a third ``instrument()`` go on with the CPU time of the process, and never exceed it."""
+    for told, truth in printed_by(AGAIN):
+        assert told == pytest.approx(truth, abs=0.15)
+        assert told <= truth
 
 
 def test_after_the_end_nothing_is_read() -> None:
