@@ -12,10 +12,13 @@ from otel_perf.core.recording import record
 from otel_perf.core.token_usage import REPORTED, TokenUsage
 from otel_perf.optimize.prices import Cost, GenaiPrices, Price, PriceSource, PriceTable
 
-__all__ = ["CostMeter", "cost_meter", "cost_of", "use_prices"]
+__all__ = ["CostMeter", "context_window_of", "cost_meter", "cost_of", "use_prices"]
 
 MAX_WAITING: Final = 10_000
 """Usages kept while the price list is loaded; beyond, calls count as unpriced."""
+
+LOADING_SECONDS: Final = 2.0
+"""Loading takes 0.3 s; whoever waits for it waits no longer than this."""
 
 CostListener = Callable[[TokenUsage, Cost], object]
 
@@ -72,7 +75,13 @@ class CostMeter:
             self._measure(usage, None)
 
     def settle(self) -> None:
-        """Price what waits, now; loads the price list if anything does."""
+        """Price what waits, now; waits up to two seconds for the price list if it is being loaded for that."""
+        loader = self._loader
+        if loader is not None:
+            loader.join(LOADING_SECONDS)
+        self._price_waiting()
+
+    def _price_waiting(self) -> None:
         while self._waiting:
             try:
                 usage = self._waiting.popleft()
@@ -90,7 +99,7 @@ class CostMeter:
         with self._lock:
             if self._loader is not None and self._loader.is_alive():
                 return
-            self._loader = background_thread(lambda: guard.call("prices", self.settle), "otel_perf-prices")
+            self._loader = background_thread(lambda: guard.call("prices", self._price_waiting), "otel_perf-prices")
             self._loader.start()
 
     def _measure(self, usage: TokenUsage, cost: Cost | None) -> None:
@@ -119,3 +128,8 @@ def use_prices(prices: Mapping[str, Price] | PriceSource | None, *, name: str = 
 def cost_of(usage: TokenUsage) -> Cost | None:
     """What one call costs by the prices in use; ``None`` when no price is known. Nothing is recorded."""
     return cost_meter.cost(usage)
+
+
+def context_window_of(model: str, provider: str | None = None) -> int | None:
+    """Tokens that a model takes, as ``genai-prices`` has it; ``None`` for what it does not know, or without it."""
+    return cost_meter.genai.context_window(model, provider)

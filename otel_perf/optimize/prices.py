@@ -150,10 +150,14 @@ class GenaiPrices:
     nothing gives no cost, and neither does an unknown model.
     """
 
-    def __init__(self) -> None:
-        """Look whether the package is there; it is loaded by ``load`` or the first ``cost``."""
-        self.installed = find_spec("genai_prices") is not None
-        self._package: Any = None
+    def __init__(self, package: Any = None) -> None:
+        """Look whether the package is there; it is loaded by ``load`` or the first ``cost``.
+
+        Args:
+            package: The package, where the application has imported it, or something with the same functions.
+        """
+        self._package = package
+        self.installed = package is not None or _is_installed()
 
     @property
     def ready(self) -> bool:
@@ -196,6 +200,26 @@ class GenaiPrices:
             return None
         updated = "" if found.auto_update_timestamp is None else " (updated by the application)"
         return Cost(float(found.total_price), f"genai-prices {self.version}{updated}", usage.estimated)
+
+    def context_window(self, model: str, provider: str | None = None) -> int | None:
+        """Tokens that a model takes, request and answer together, as the list has it; ``None`` when it does not."""
+        self.load()
+        if self._package is None:
+            return None
+        known = provider and GENAI_PROVIDERS.get(provider, provider)
+        try:
+            priced = self._package.calc_price(self._package.Usage(input_tokens=0), model, provider_id=known)
+        except (LookupError, ValueError):
+            return None
+        window = priced.model.context_window
+        return int(window) if window else None
+
+
+def _is_installed() -> bool:
+    try:
+        return find_spec("genai_prices") is not None
+    except ValueError:  # somebody put something without a specification in its place
+        return False
 
 
 def _counted(usage: TokenUsage) -> tuple[int, int] | None:
