@@ -6,7 +6,7 @@ call costs 1 to 2: measure what takes milliseconds.
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
@@ -23,12 +23,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OnResult = Callable[[OperationResult], object]
+UNHEARD: Final = Wanted(memory=False, tracemalloc=False, reset_peak=False)
+"""For a decorated function while recording is off: it is only timed."""
 
 
 class Measure(Block[Operation]):
     """What ``measure()`` gives: for ``with``, ``async with``, and as a decorator."""
 
-    __slots__ = ("_last", "_name", "_on_result", "_unheard", "_wanted", "_work")
+    __slots__ = ("_last", "_name", "_on_result", "_wanted", "_work")
 
     def __init__(
         self,
@@ -45,13 +47,12 @@ class Measure(Block[Operation]):
         self._name = name
         self._work = work
         self._on_result = on_result
-        self._wanted = Wanted(memory, tracemalloc, reset_peak, self._keep)
-        self._unheard = Wanted(memory=False, tracemalloc=False, reset_peak=False, on_end=self._keep)
+        self._wanted = Wanted(memory, tracemalloc, reset_peak)
         self._last: Operation | None = None
 
     @property
     def result(self) -> OperationResult | None:
-        """The result of the run that ended last; ``None`` before."""
+        """The result of the block that ended last; ``None`` before. Calls of decorated functions are not kept."""
         return None if self._last is None else self._last.result
 
     def __repr__(self) -> str:
@@ -61,10 +62,11 @@ class Measure(Block[Operation]):
     def occur(self, function: Callable[..., Any] | None = None) -> Operation:
         """Begin one run. A decorated function of which nobody would hear is only timed."""
         if function is None:
-            return Operation(self._wanted, self._work, block=True)
+            return Operation(self._wanted, self._work, self._keep, block=True)
         work = self._work if self._name is not None else self._named_after(function)
-        heard = intake.accepting or self._on_result is not None
-        return Operation(self._wanted if heard else self._unheard, work, block=False)
+        if self._on_result is not None:
+            return Operation(self._wanted, work, self._tell, block=False)
+        return Operation(self._wanted if intake.accepting else UNHEARD, work, block=False)
 
     def _named_after(self, function: Callable[..., Any]) -> Work:
         while isinstance(function, functools.partial):
@@ -77,6 +79,9 @@ class Measure(Block[Operation]):
 
     def _keep(self, operation: Operation) -> None:
         self._last = operation
+        self._tell(operation)
+
+    def _tell(self, operation: Operation) -> None:
         if self._on_result is not None and operation.result is not None:
             guard.call("operation.on_result", self._on_result, operation.result)
 

@@ -23,19 +23,17 @@ NO_MEMORY: Final = MemoryUse(None, None, None, None, None)
 
 
 class Wanted(NamedTuple):
-    """What is measured beside time, and who is told of the end.
+    """What is measured beside time.
 
     Attributes:
         memory: Resident memory before, after and at its peak.
         tracemalloc: Memory of Python objects.
         reset_peak: Reset the system's high-water mark first.
-        on_end: Called with the run once it has ended.
     """
 
     memory: bool
     tracemalloc: bool
     reset_peak: bool
-    on_end: "Callable[[Operation], None]"
 
 
 class Operation(Occurrence):
@@ -48,6 +46,7 @@ class Operation(Occurrence):
         "_failure",
         "_memory",
         "_no_cpu",
+        "_on_end",
         "_python",
         "_python_bytes",
         "_result",
@@ -57,8 +56,18 @@ class Operation(Occurrence):
         "_wanted",
     )
 
-    def __init__(self, wanted: Wanted, work: Work, *, block: bool) -> None:
-        """Begin."""
+    def __init__(
+        self, wanted: Wanted, work: Work, on_end: "Callable[[Operation], None] | None" = None, *, block: bool
+    ) -> None:
+        """Begin.
+
+        Args:
+            wanted: What is measured.
+            work: What is the same for every run.
+            on_end: Called with the run once it has ended; forgotten then, so that nothing refers in a circle.
+            block: Whether it is a block, during which an event loop may run.
+        """
+        self._on_end = on_end
         self._wanted = wanted
         self._block = block
         self._memory: OpenMemory | None = None
@@ -129,7 +138,9 @@ class Operation(Occurrence):
         self._failure = failure
         self._speed = speed
         self._thread = threading.current_thread().name
-        self._wanted.on_end(self)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(self)
         return self._record(duration_ns) if self.span.recorded else {}
 
     def _record(self, duration_ns: int) -> dict[str, AttributeValue]:

@@ -1,21 +1,35 @@
 """``measure()``: blocks and decorators, their spans, results and failures."""
 
 import asyncio
+import gc
 import inspect
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otel_perf
 from otel_perf.core.guard import guard
 from otel_perf.core.intake import intake
+from otel_perf.core.operation_signals import OPERATION_SECONDS
+from otel_perf.core.records import Failure, Tool
+from otel_perf.meters.adopted import AdoptedMeters
+from otel_perf.meters.fold import ToolMeters
+from otel_perf.meters.sources import MetricSources
 from otel_perf.probes.interactions import command
 from otel_perf.probes.operation import Measure, measure
 from otel_perf.probes.operation_result import OperationResult
 from otel_perf.testing.capture import Capture
+from otel_perf.testing.recording import recording
+from tests.meters.calls import ended_call, points_of
 
 
 def result_of(run: Any) -> OperationResult:
@@ -330,6 +344,73 @@ def test_results_are_handed_to_a_listener_whose_errors_stay_here(otel_perf_captu
 
     assert [result.name for result in results] == ["heard", "heard"]
     assert guard.counts["operation.on_result"] == before + 1
+
+
+def test_nothing_is_left_for_the_garbage_collector(otel_perf_capture: Capture) -> None:
+    """A run is freed when its last user lets go, failed or not: no circle, no table that keeps it."""
+    gc.collect()
+    gc.disable()
+    try:
+        seen: list[weakref.ref[Any]] = []
+
+        def use() -> None:
+            with measure("block", memory=False, on_result=lambda _: None) as run:
+                seen.append(weakref.ref(run))
+
+        def fail() -> None:
+            with pytest.raises(ValueError, match="no"), command("failing") as run:
+                seen.append(weakref.ref(run))
+                raise ValueError("no")
+
+        use()
+        fail()
+        assert [ref() for ref in seen] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_in_suppress_and_under_a_sampler_that_takes_nothing() -> None:
+    """Suppressed work is not recorded at all; unsampled work is measured, without a span."""
+    with recording(sampling_ratio=0.0) as capture:
+        with otel_perf.suppress(), measure("hidden") as hidden:
+            pass
+        with measure("unsampled") as unsampled:
+            pass
+        assert hidden.result is not None
+        assert unsampled.result is not None
+        assert [call.tool for call in capture.calls] == ["unsampled"]
+        assert not capture.spans
+        (point,) = capture.metrics()["otel_perf.operation.duration"]
+        assert point.attributes["otel_perf.operation.name"] == "unsampled"
+
+
+@pytest.mark.feature("S0-13", "S0-35")
+def test_on_somebody_elses_providers_it_is_their_span_and_their_metric() -> None:
+    """On an adopted provider the operation is an SDK span with the same attributes, their meters get the metric."""
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracers, meters = TracerProvider(), MeterProvider([reader], shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    with otel_perf.instrument(service_name="tested", tracer_provider=tracers, set_global=False):
+        with pytest.raises(OSError, match="gone"), measure("load", attributes={"rows": 3}) as run:
+            raise OSError("gone")
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "load"
+    found = dict(span.attributes or {})
+    assert found["rows"] == 3
+    assert found["otel_perf.operation.name"] == "load"
+    assert found["error.type"] == "OSError"
+    assert found["otel_perf.memory.rss"] == result_of(run).rss_after_bytes
+    assert result_of(run).duration_seconds == (span.end_time - span.start_time) / 1e9  # type: ignore[operator]
+
+    adopted = AdoptedMeters(meters, ToolMeters(), MetricSources(), "0.0")
+    adopted.on_calls([ended_call(Tool("load", kind="operation"), failure=Failure("error", "OSError"))])
+    (point,) = points_of(reader.get_metrics_data(), "otel_perf.operation.duration")
+    assert (point.count, point.explicit_bounds) == (1, OPERATION_SECONDS)
+    assert dict(point.attributes) == {
+        "otel_perf.operation.name": "load",
+        "otel_perf.outcome": "error",
+        "error.type": "OSError",
+    }
 
 
 def test_names_and_attributes_of_any_kind_are_made_safe(otel_perf_capture: Capture) -> None:
