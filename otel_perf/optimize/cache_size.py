@@ -12,6 +12,7 @@ OBJECTS: Final = 10_000
 """Objects that are looked at on each level. Some 0.5 us each."""
 DEPTH: Final = 50
 LEAVES: Final = (str, bytes, bytearray, memoryview, int, float, complex, type(None), type)
+NO_PARTS: Final = ("__dict__", "__weakref__")
 CONTAINERS: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -58,7 +59,6 @@ def _parts(value: Any) -> Iterator[tuple[int, Iterable[Any]]]:
     held = list(getattr(value, "__dict__", {}).values())
     for kind in type(value).__mro__:
         slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                held.append(getattr(value, name))
+        names = (slots,) if isinstance(slots, str) else slots
+        held.extend(getattr(value, name) for name in names if name not in NO_PARTS and hasattr(value, name))
     yield len(held), held

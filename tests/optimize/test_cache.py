@@ -337,7 +337,7 @@ def test_an_embedding_cache_of_5000_reports_its_size_and_its_evictions(otel_perf
 
 @pytest.mark.feature("S4-21")
 def test_a_context_cache_is_cleared_above_a_thousand_entries(otel_perf_capture: Capture) -> None:
-    """Keyed by the input; the entry that would be the 1,001st finds an empty cache, and 1,000 are counted as cleared."""
+    """Keyed by the input; what would be the 1,001st entry finds it empty, and 1,000 are counted as cleared."""
     cache: ResultCache[str, str] = ResultCache("context", max_entries=1000, when_full="clear")
     for number in range(1001):
         cache.get_or_compute(f"input {number}", lambda: "context")
@@ -391,7 +391,7 @@ def test_the_totals_outlive_the_cache(otel_perf_capture: Capture) -> None:
 
 
 def test_look_ups_before_recording_are_no_part_of_it_but_entries_are() -> None:
-    """The metrics begin with the recording; a cache that was filled before is as full as it is. The same again later."""
+    """The metrics begin with the recording; a cache that was filled before is as full as it is. And once more."""
     cache: ResultCache[int, int] = ResultCache("early")
     for _ in range(2):
         cache.get_or_compute(1, lambda: 1)

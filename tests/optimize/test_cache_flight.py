@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,60 +31,64 @@ class Computing:
         return answer
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for another thread."""
-    ended = threading.Event()
-    for _ in range(int(PATIENCE * 1000)):
-        if condition():
-            return
-        ended.wait(0.001)
-    raise AssertionError("it did not come to pass")
+class Key:
+    """A key that knows which threads looked it up: each of them is, or will be, part of what is under way."""
 
+    def __init__(self) -> None:
+        self._threads: set[int] = set()
 
-def waiting(cache: ResultCache[str, object]) -> int:
-    """Look-ups that wait for the computation of ``k``."""
-    flight = cache._core._flights.under_way("k")
-    return 0 if flight is None else len(flight._future._condition._waiters)  # type: ignore[attr-defined]
+    def __hash__(self) -> int:
+        self._threads.add(threading.get_ident())
+        return 1
+
+    def wait_for(self, threads: int) -> None:
+        """Wait until so many threads have come."""
+        pause = threading.Event()
+        for _ in range(int(PATIENCE * 1000)):
+            if len(self._threads) >= threads:
+                return
+            pause.wait(0.001)
+        raise AssertionError(f"only {len(self._threads)} came")
 
 
 def test_64_threads_that_want_the_same_key_compute_once() -> None:
     """All get the value, one of them made it, and every look-up is counted as what it was."""
-    cache: ResultCache[str, object] = ResultCache("stampede")
-    compute = Computing()
+    cache: ResultCache[Key, object] = ResultCache("stampede")
+    compute, key = Computing(), Key()
     with ThreadPoolExecutor(64) as pool:
-        answers = [pool.submit(cache.get_or_compute, "k", compute) for _ in range(64)]
-        wait_until(lambda: waiting(cache) == 63)
+        answers = [pool.submit(cache.get_or_compute, key, compute) for _ in range(64)]
+        key.wait_for(64)
         compute.go_on.set()
         assert {answer.result(PATIENCE) for answer in answers} == {"value"}
     found = cache.stats()
     assert compute.calls == 1
     assert (found.hits, found.misses, found.coalesced) == (0, 1, 63)
-    assert cache.get("k") == "value"
+    assert cache.get(key) == "value"
 
 
 def test_an_exception_is_given_to_all_who_wait_and_is_not_cached() -> None:
     """The same object in every thread; the next call computes anew."""
-    cache: ResultCache[str, object] = ResultCache("failing")
-    error = ValueError("no")
+    cache: ResultCache[Key, object] = ResultCache("failing")
+    error, key = ValueError("no"), Key()
     compute = Computing(error, "value")
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(cache.get_or_compute, "k", compute) for _ in range(8)]
-        wait_until(lambda: waiting(cache) == 7)
+        answers = [pool.submit(cache.get_or_compute, key, compute) for _ in range(8)]
+        key.wait_for(8)
         compute.go_on.set()
         assert {id(answer.exception(PATIENCE)) for answer in answers} == {id(error)}
-    assert cache.get_or_compute("k", compute) == "value"
+    assert cache.get_or_compute(key, compute) == "value"
     assert compute.calls == 2
 
 
 def test_when_a_computation_is_interrupted_one_of_those_who_wait_takes_over() -> None:
     """A ``KeyboardInterrupt`` is its thread's own; the others get their value, made once more."""
-    cache: ResultCache[str, object] = ResultCache("interrupted")
-    compute = Computing(KeyboardInterrupt(), "value")
+    cache: ResultCache[Key, object] = ResultCache("interrupted")
+    compute, key = Computing(KeyboardInterrupt(), "value"), Key()
     with ThreadPoolExecutor(8) as pool:
-        first = pool.submit(cache.get_or_compute, "k", compute)
+        first = pool.submit(cache.get_or_compute, key, compute)
         assert compute.begun.wait(PATIENCE)
-        others = [pool.submit(cache.get_or_compute, "k", compute) for _ in range(7)]
-        wait_until(lambda: waiting(cache) == 7)
+        others = [pool.submit(cache.get_or_compute, key, compute) for _ in range(7)]
+        key.wait_for(8)
         compute.go_on.set()
         assert {other.result(PATIENCE) for other in others} == {"value"}
         assert isinstance(first.exception(PATIENCE), KeyboardInterrupt)
@@ -249,10 +252,12 @@ def test_a_stop_iteration_is_an_exception_like_any_other() -> None:
     async def never() -> object:
         raise AssertionError("the thread computes")
 
+    def in_thread() -> None:
+        with pytest.raises(StopIteration):
+            cache.get_or_compute("k", compute)
+
     async def scene() -> list[object]:
-        thread = asyncio.get_running_loop().run_in_executor(
-            None, lambda: pytest.raises(StopIteration, cache.get_or_compute, "k", compute)
-        )
+        thread = asyncio.ensure_future(asyncio.to_thread(in_thread))
         while not compute.begun.is_set():
             await asyncio.sleep(0.001)
         task = asyncio.ensure_future(cache.aget_or_compute("k", never))
