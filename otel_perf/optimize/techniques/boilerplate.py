@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from otel_perf.optimize.techniques.fences import rewrite_outside
+from otel_perf.optimize.techniques.language import language_of
 from otel_perf.optimize.techniques.technique import Goal, Technique
 
 __all__ = ["BOILERPLATE", "strip_boilerplate"]
@@ -28,15 +30,19 @@ _RULER: Final = re.compile(r"^([ \t]*+(?:#|//)?[ \t]*+)([-=_*#~+/])\2{7,}+[ \t]*
 def strip_boilerplate(text: str) -> str:
     """The text without what says nothing about its subject.
 
-    Left out: a comment at the very beginning (after a shebang) that speaks of copyright or a licence; lines of
-    Markdown that hold only images, as badges do; HTML comments. Shortened to three characters: lines that are one
-    character of ``-=_*#~+/`` eight or more times.
+    Left out: a comment at the very beginning (after a shebang) that speaks of copyright or a licence. In texts that
+    are no source code of a known language, outside of fenced blocks: HTML comments, and lines of Markdown that hold
+    only images, as badges do; lines that are one character of ``-=_*#~+/`` eight or more times keep three.
     """
     shebang = _SHEBANG.match(text)
     start = 0 if shebang is None else shebang.end()
     header = _header(text, start)
     if header is not None:
         text = text[:start] + text[header:]
+    return text if language_of(text) is not None else rewrite_outside(text, _strip_markup)
+
+
+def _strip_markup(text: str) -> str:
     if "<!--" in text and "-->" in text:
         text = _without_html_comments(text)
     if "![" in text:
@@ -68,7 +74,7 @@ def _shrink(text: str, _goal: Goal) -> str:
 BOILERPLATE: Final = Technique(
     "boilerplate",
     "lossy",
-    "Left out: a leading comment that speaks of copyright or a licence, lines of badges, HTML comments. Lines of eight "
-    "or more of one ruler character keep three.",
+    "Left out: a leading comment that speaks of copyright or a licence; outside of code, HTML comments and lines of "
+    "badges. Outside of code, lines of eight or more of one ruler character keep three.",
     _shrink,
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["Fence", "fences", "rewrite_fences"]
+__all__ = ["Fence", "fences", "rewrite_fences", "rewrite_outside"]
 
 _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 
@@ -42,6 +42,16 @@ def rewrite_fences(text: str, rewrite: Callable[[str, str], str]) -> str:
         parts += (text[done : fence.body], rewrite(text[fence.body : fence.body_end], fence.language))
         done = fence.body_end
     return "".join((*parts, text[done:]))
+
+
+def rewrite_outside(text: str, rewrite: Callable[[str], str]) -> str:
+    """The text with each stretch between the blocks replaced by ``rewrite(stretch)``."""
+    parts: list[str] = []
+    done = 0
+    for fence in fences(text):
+        parts += (rewrite(text[done : fence.start]), text[fence.start : fence.end])
+        done = fence.end
+    return "".join((*parts, rewrite(text[done:])))
 
 
 def _fence(text: str, opening: re.Match[str], body_end: int, end: int) -> Fence:

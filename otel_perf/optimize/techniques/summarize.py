@@ -11,7 +11,7 @@ from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Te
 __all__ = ["SUMMARIZE", "extract", "sentences"]
 
 _SENTENCE_END: Final = re.compile(
-    r"\n+|(?<=[.!?…])[\"')\]]?[ \t]+(?=[^\W\d_a-zß-ÿ]|[\"'(\[])|(?<=[\u3002\uff01\uff1f])"
+    r"""\n+|(?:(?<=[.!?…])|(?<=[.!?…]["')\]]))[ \t]+(?=[^\W\d_a-zß-ÿ]|["'(\[])|(?<=[\u3002\uff01\uff1f])"""
 )
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 COUNTED_SENTENCES: Final = 50_000
@@ -73,12 +73,14 @@ def _chosen(order: list[int], costs: list[float], budget: float) -> list[int]:
 
 
 def _scores(text: str, found: list[tuple[int, int]]) -> list[float]:
-    words = [[word.lower() for word in _WORD.findall(text, start, end)] for start, end in found]
-    frequency = Counter(word for sentence in words for word in sentence)
+    words = [_WORD.findall(text[start:end].lower()) for start, end in found]
+    frequency: Counter[str] = Counter()
+    for sentence in words:
+        frequency.update(sentence)
     weight = {word: math.log1p(count) for word, count in frequency.items()}
     scores: list[float] = []
     for (start, _), sentence in zip(found, words, strict=True):
-        different = sorted(set(sentence))
+        different = dict.fromkeys(sentence)
         mean = sum(weight[word] for word in different) / len(different) if different else 0.0
         leads = start == 0 or text[max(0, start - 2) : start] == "\n\n"
         scores.append(mean * math.sqrt(len(different)) * (1.25 if leads else 1.0))
