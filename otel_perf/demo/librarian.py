@@ -14,18 +14,24 @@ from urllib.parse import quote
 
 import otel_perf
 from otel_perf.demo.source_code import Definition, read_file, words_of
+from otel_perf.optimize.cached import cached
+from otel_perf.optimize.rate_limiter import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
+    from otel_perf.demo.dialogue import Dialogue
     from otel_perf.demo.library import Library
 
 __all__ = ["Answer", "Librarian"]
 
 SERVER_PATIENCE_SECONDS: Final = 0.25
 """The server's slow pages take up to 0.6 s: the agent gives up on some of them."""
+
+SERVER_LIMIT: Final = TokenBucket("local server", rate_per_second=40, capacity=2)
+"""The server asks to be asked no more often; who is too early waits."""
 
 HITS: Final = 12
 CONTEXT_LINES: Final = 40
@@ -46,6 +52,11 @@ with t.open(sys.argv[1]) as file:
                if token.type not in (t.COMMENT, t.NL, t.NEWLINE, t.INDENT, t.DEDENT, t.ENDMARKER)}))
 """
 """Counts lines of code, in a process of its own, without running the file."""
+
+
+CACHE_BYTES: Final = 2 * 1024 * 1024
+read_again = cached(name="files", max_entries=None, max_bytes=CACHE_BYTES)(read_file)
+"""Reads a file that earlier questions have read as well, as long as there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +91,9 @@ class Passage:
 class Librarian:
     """Answers questions with the help of its tools."""
 
-    def __init__(self, folder: Path, library: Library, server_port: int, readers: Executor) -> None:
-        """Take what the tools work on: the folder and its index, the local server, threads to read files with."""
+    def __init__(self, folder: Path, library: Library, server_port: int, readers: Executor, dialogue: Dialogue) -> None:
+        """Take what the tools work on: the folder and its index, the local server, threads to read with, the memory."""
+        self._dialogue = dialogue
         self._folder = folder
         self._library = library
         self._port = server_port
@@ -97,15 +109,19 @@ class Librarian:
             passages = await self._read_passages(hits)
             if not passages:
                 return Answer(question)
-            best = rank(passages, words)[0].definition
+            ranked = rank(passages, words)
+            context = self._dialogue.prepare_context([passage.text for passage in ranked])
+            best = ranked[0].definition
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(self.consult(best.name.rpartition(".")[2]))
                 counting = group.create_task(asyncio.to_thread(self._count_lines, best))
+            summary = summarise(best.doc, words)
+            self._dialogue.remember(question, context, f"{best.kind} {best.name}: {summary}")
             return Answer(
                 question,
                 place=f"{best.path}:{best.line}",
                 name=f"{best.kind} {best.name}",
-                summary=summarise(best.doc, words),
+                summary=summary,
                 mentions=asking.result(),
                 code_lines=counting.result(),
             )
@@ -151,7 +167,7 @@ def plan(question: str) -> list[str]:
 @otel_perf.tool
 def read_passage(folder: Path, found: Definition) -> Passage:
     """Read a definition where it stands."""
-    lines = read_file(folder / found.path).splitlines()
+    lines = read_again(folder / found.path).splitlines()
     return Passage(found, "\n".join(lines[found.line - 1 : found.line - 1 + CONTEXT_LINES]))
 
 
@@ -189,6 +205,7 @@ async def ask_server(port: int, page: str, name: str) -> int:
     Raises:
         TimeoutError: It did not answer within ``SERVER_PATIENCE_SECONDS``.
     """
+    await SERVER_LIMIT.aacquire()
     async with asyncio.timeout(SERVER_PATIENCE_SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:

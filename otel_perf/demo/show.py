@@ -16,6 +16,7 @@ from rich.text import Text
 import otel_perf
 from otel_perf.core.errors import OtelPerfError
 from otel_perf.demo.corpus import standard_library
+from otel_perf.demo.dialogue import Dialogue
 from otel_perf.demo.indexer import build_index
 from otel_perf.demo.librarian import Answer, Librarian
 from otel_perf.demo.library import Library
@@ -107,22 +108,25 @@ def _work(folder: Path, options: DemoOptions) -> _Work:
         warnings.simplefilter("ignore", DeprecationWarning)
         progress.stage(f"Reading {safe_text(str(folder))}")
         try:
-            files = build_index(folder, options.limit, library, progress.step)
+            with otel_perf.measure("read the folder"):
+                files = build_index(folder, options.limit, library, progress.step)
         except FileNotFoundError as error:
             raise DemoError(f"{error}; name a folder that holds source code with --folder") from error
         questions = options.questions or _default_questions(options.folder, library)
         progress.stage(f"Answering {len(questions)} questions")
-        return _Work(folder, files, asyncio.run(_ask(folder, library, questions, progress)))
+        return _Work(folder, files, asyncio.run(_ask(folder, library, questions, progress, Dialogue())))
 
 
 def _default_questions(folder: Path | None, library: Library) -> Sequence[str]:
     return STANDARD_LIBRARY_QUESTIONS if folder is None else questions_about(library)
 
 
-async def _ask(folder: Path, library: Library, questions: Sequence[str], progress: ProgressLines) -> list[Answer]:
-    answers = []
+async def _ask(
+    folder: Path, library: Library, questions: Sequence[str], progress: ProgressLines, dialogue: Dialogue
+) -> list[Answer]:
+    answers: list[Answer] = []
     with LocalServer(library.mentions) as server, ThreadPoolExecutor(READERS, thread_name_prefix="passages") as readers:
-        librarian = Librarian(folder, library, server.port, readers)
+        librarian = Librarian(folder, library, server.port, readers, dialogue)
         for number, question in enumerate(questions, 1):
             answers.append(await librarian.answer(question, f"demo-{number}"))
             progress.step(number, len(questions))

@@ -33,10 +33,10 @@ def headline(summary: RunSummary) -> str:
     if not calls and not foreign_spans:
         return "otel_perf: no call was recorded (decorate a function with @otel_perf.tool)"
     kinds = Counter(tool.kind for tool in summary.tools if tool.count)
-    callees = " and ".join(
-        _number(kinds[kind], kind) for kind in ("tool", "agent", "model", "operation") if kinds[kind]
+    callees = [_number(kinds[kind], kind) for kind in ("tool", "agent", "model", "operation") if kinds[kind]]
+    text = (
+        f"otel_perf: {_number(calls, 'call')}{' of ' if callees else ''}{' and '.join(_all_but_last_joined(callees))}"
     )
-    text = f"otel_perf: {_number(calls, 'call')}{' of ' if callees else ''}{callees}"
     if not calls:
         text = f"otel_perf: {_number(foreign_spans, 'span')} of other libraries"
     if summary.elapsed_seconds is not None:
@@ -127,6 +127,10 @@ def _cost(overhead: Overhead | None) -> Iterator[Fact]:
         yield Fact("", f"worker thread {cpu} of CPU time, {share} of the process")
     if overhead.internal_errors:
         yield Fact("", f"{_number(overhead.internal_errors, 'error')} of otel_perf itself, caught", alarming=True)
+
+
+def _all_but_last_joined(words: list[str]) -> list[str]:
+    return words if len(words) < 3 else [", ".join(words[:-1]), words[-1]]  # noqa: PLR2004 - two need no comma
 
 
 def _number(count: int, noun: str) -> str:

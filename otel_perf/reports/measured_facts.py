@@ -43,7 +43,7 @@ def _caches(table: MeasuredTable) -> Iterator[str]:
         yield _line(
             name,
             f"{_count(lookups)} look-ups, {share_text(hits, lookups)} hits",
-            _of(table.sum("otel_perf.cache.entries", of), "entries"),
+            _of(table.sum("otel_perf.cache.entries", of), "entry", "entries"),
             _of(table.sum("otel_perf.cache.evictions", of), "given up"),
             _seconds(table.sum("otel_perf.cache.saved_time", of), "saved"),
         )
@@ -53,10 +53,13 @@ def _compression(table: MeasuredTable) -> Iterator[str]:
     label = "otel_perf.compression.technique"
     for technique in table.names("otel_perf.compression.ratio", label):
         of = {label: technique}
-        before, after = (table.sum(f"otel_perf.compression.tokens.{side}", of) for side in ("before", "after"))
+        before, after = (
+            table.sum("otel_perf.compression.tokens", {**of, "otel_perf.compression.stage": stage})
+            for stage in ("before", "after")
+        )
         yield _line(
             technique,
-            _of(table.count("otel_perf.compression.ratio", of), "texts"),
+            _of(table.count("otel_perf.compression.ratio", of), "text", "texts"),
             None if before is None or after is None else f"{_count(before)} tokens to {_count(after)}",
             None if not before or after is None else f"{share_text(before - after, before)} less",
             _seconds(table.sum("otel_perf.compression.duration", of), "taken"),
@@ -85,8 +88,8 @@ def _conversations(table: MeasuredTable) -> Iterator[str]:
         of = {label: name}
         yield _line(
             name,
-            _of(table.sum("otel_perf.memory.trim", of), "trims"),
-            _of(table.sum("otel_perf.memory.messages.removed", of), "messages removed"),
+            _of(table.sum("otel_perf.memory.trim", of), "trim", "trims"),
+            _of(table.sum("otel_perf.memory.messages.removed", of), "message removed", "messages removed"),
             _share(table.sum("otel_perf.memory.utilization", of), "full"),
             _mean_seconds(table.mean("otel_perf.memory.trim.duration", of), "per trim"),
         )
@@ -107,7 +110,7 @@ def _operations(table: MeasuredTable) -> Iterator[str]:
         peak = max((peak for peak in peaks if peak is not None), default=None)
         yield _line(
             name,
-            _of(table.count(metric, of), "times"),
+            _of(table.count(metric, of), "time", "times"),
             _mean_seconds(table.mean(metric, of), "on average"),
             None if peak is None else f"memory peak {bytes_text(peak)}",
         )
@@ -117,7 +120,9 @@ def _kpis(table: MeasuredTable) -> Iterator[str]:
     for kpi in table.kpis():
         mean = table.mean(kpi) if table.count(kpi) else table.sum(kpi)
         if mean is not None:
-            yield _line(kpi.removeprefix("otel_perf.kpi."), f"{mean:.3g}", _of(table.count(kpi) or None, "values"))
+            yield _line(
+                kpi.removeprefix("otel_perf.kpi."), f"{mean:.3g}", _of(table.count(kpi) or None, "value", "values")
+            )
 
 
 def _system(table: MeasuredTable) -> Iterator[str]:
@@ -139,9 +144,9 @@ def _process(table: MeasuredTable) -> Iterator[str]:
     parts = (
         _share(table.sum("process.cpu.utilization"), "of the processors available"),
         None if (rss := table.sum("process.memory.usage")) is None else f"memory {bytes_text(rss)}",
-        _of(table.sum("process.thread.count"), "threads"),
-        _of(table.sum("process.unix.file_descriptor.count"), "open files"),
-        _of(table.sum("cpython.gc.collections"), "garbage collections"),
+        _of(table.sum("process.thread.count"), "thread", "threads"),
+        _of(table.sum("process.unix.file_descriptor.count"), "open file", "open files"),
+        _of(table.sum("cpython.gc.collections"), "garbage collection", "garbage collections"),
     )
     if any(parts):
         yield _joined(parts)
@@ -162,8 +167,9 @@ def _count(number: float) -> str:
     return count_text(round(number))
 
 
-def _of(number: float | None, what: str) -> str | None:
-    return None if number is None else f"{_count(number)} {what}"
+def _of(number: float | None, one: str, many: str | None = None) -> str | None:
+    """A number of things; ``many`` is the word for more than one of them, where there is another."""
+    return None if number is None else f"{_count(number)} {one if number == 1 else many or one}"
 
 
 def _seconds(seconds: float | None, what: str) -> str | None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from otel_perf.core import clock
 from otel_perf.core.guard import guard
+from otel_perf.reports.metric_values import metric_values
 from otel_perf.reports.run_summary import OpenCall, Overhead, RunSummary
 
 if TYPE_CHECKING:
@@ -28,5 +29,6 @@ def summarise(engine: "Engine") -> RunSummary:
             process_cpu_seconds=(clock.process_cpu_ns() - engine.cpu_at_start_ns) / 1e9,
             internal_errors=guard.total(),
         ),
+        metrics=metric_values(engine.metrics_out.readings()),
         elapsed_seconds=(clock.monotonic_ns() - engine.started_ns) / 1e9,
     )

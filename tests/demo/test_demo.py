@@ -72,14 +72,18 @@ def test_nesting_is_that_of_the_code(shop: Path, tmp_path: Path) -> None:
         return found
 
     assert paths(json.loads(done.stdout)["summary"]["tree"]) == {
-        "/indexer",
-        "/indexer/walk",
-        "/indexer/load_file",
-        "/indexer/load_file/read_file",
-        "/indexer/load_file/parse",
-        "/indexer/index",
+        "/read the folder/indexer",
+        "/read the folder/indexer/walk",
+        "/read the folder/indexer/load_file",
+        "/read the folder/indexer/load_file/read_file",
+        "/read the folder/indexer/load_file/parse",
+        "/read the folder/indexer/index",
+        "/read the folder",
+        "/load the tokenizer",
         "/librarian",
         "/librarian/plan",
+        "/librarian/prepare_context",
+        "/librarian/remember",
         "/librarian/search",
         "/librarian/search/query_index",
         "/librarian/read_passage",
@@ -109,6 +113,24 @@ def test_picture_and_progress(shop: Path, tmp_path: Path) -> None:
         assert re.search(f"^{part}", done.stdout, re.MULTILINE), part
     assert "\x1b" not in done.stdout + done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_what_was_measured_is_shown(shop: Path, tmp_path: Path) -> None:
+    """Cache, compression, tokens, conversation, rate limit, operations, machine and process, with the run's numbers."""
+    questions = [word for number in range(30) for word in ("--question", f"How do I cancel order {number}?")]
+    done = python([*DEMO, "--folder", str(shop), *questions], tmp_path)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        r"Cache +files: [\d,]+ look-ups, \d+\.\d % hits, \d+ entr",
+        r"Compression +context: 30 texts, [\d,]+ tokens to [\d,]+",
+        r"Tokens +extractive-summary: [\d,]+ input, [\d,]+ output, (counted|estimated) \(",
+        r"Conversation +librarian: [1-9]\d* trims?, [1-9]\d* messages removed",
+        r"Rate limit +local server: 60 checks, 0 denied",
+        r"Operations +read the folder: 1 time, .* on average",
+        r"System +(CPU|memory) \d",
+        r"Process +.*memory \d",
+    ):
+        assert re.search(f"^{line}", done.stdout, re.MULTILINE), f"{line}\n{done.stdout}"
 
 
 def test_questions_without_an_answer(shop: Path, tmp_path: Path) -> None:
