@@ -16,6 +16,8 @@ TEXTLESS: Final = frozenset(
 )
 """Keys whose values are no text that a model is given; pictures and files cost tokens too, but not by their length."""
 
+_NONE: Final[frozenset[str]] = frozenset()
+
 
 def is_system(message: Message) -> bool:
     """Whether it is an instruction that stays: role ``system`` or ``developer``."""
@@ -29,6 +31,8 @@ def is_user_turn(message: Message) -> bool:
 
 def made_calls(message: Message) -> frozenset[str]:
     """Ids of the tool calls that a message makes, as the results will name them."""
+    if isinstance(message.get("content"), str) and not message.get("tool_calls"):
+        return _NONE
     found = {call.get("id") for call in _mappings(message.get("tool_calls"))}
     found.update(part.get("id") for part in _parts(message, "tool_use", "server_tool_use"))
     if message.get("type") in {"function_call", "custom_tool_call"}:
@@ -38,6 +42,8 @@ def made_calls(message: Message) -> frozenset[str]:
 
 def answered_calls(message: Message) -> frozenset[str]:
     """Ids of the tool calls whose results a message holds."""
+    if isinstance(message.get("content"), str) and message.get("role") != "tool":
+        return _NONE
     found = {part.get("tool_use_id") for part in _mappings(message.get("content"))}
     if message.get("role") == "tool":
         found.add(message.get("tool_call_id"))

@@ -157,7 +157,8 @@ def conversations(draw: st.DrawFn) -> list[Plain]:
 
 def partners(messages: list[Plain]) -> list[tuple[int, int]]:
     """Positions of each call and of a result of it: the last call of that id before the result."""
-    found, latest = [], {}
+    found: list[tuple[int, int]] = []
+    latest: dict[str, int] = {}
     for position, message in enumerate(messages):
         found += [(latest[name], position) for name in answered_calls(message) if name in latest]
         latest.update(dict.fromkeys(made_calls(message), position))

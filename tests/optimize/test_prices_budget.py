@@ -61,15 +61,15 @@ def test_a_window_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     budget = TokenBudget(10, window_seconds=60, thresholds=(1.0,), on_threshold=told.append)
     budget.add(10)
     now[0] = 59_999_999_999
-    assert budget.exhausted
+    assert budget.state().exhausted
     now[0] = 60_000_000_000
     assert (budget.used, budget.exhausted) == (0, False)
     now[0] = 130_000_000_000
     budget.add(10)
     now[0] = 179_999_999_999
-    assert budget.exhausted
+    assert budget.state().exhausted
     now[0] = 180_000_000_000
-    assert not budget.exhausted
+    assert not budget.state().exhausted
     assert len(told) == 2
 
 

@@ -82,7 +82,7 @@ def test_a_count_says_by_what() -> None:
     """A text for a public tokenizer is counted; the result names the encoding and carries no error."""
     counted = count_tokens("The quick brown fox jumps over the lazy dog.", "gpt-4o-mini")
     assert (counted.tokens, counted.token_method, counted.estimated) == (10, "o200k_base", False)
-    assert counted.median_error is counted.p90_error is counted.reason is None
+    assert (counted.median_error, counted.p90_error, counted.reason) == (None, None, None)
     assert str(counted) == "10 tokens (o200k_base)"
 
 

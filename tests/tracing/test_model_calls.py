@@ -15,7 +15,7 @@ from otel_perf.tracing.model_usage import model_call_facts
 TRACER = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False).get_tracer("foreign")
 SECOND = 1_000_000_000
 
-DIALECTS = {
+DIALECTS: dict[str, dict[str, Any]] = {
     "conventions": {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
