@@ -56,9 +56,15 @@ CPU: Final = (
     MetricSpec("system.cpu.logical.count", "updowncounter", "{cpu}", "Logical CPUs of the host.", source=SYSTEM),
     MetricSpec("system.cpu.physical.count", "updowncounter", "{cpu}", "Physical cores of the host.", source=SYSTEM),
     MetricSpec("system.cpu.frequency", "gauge", "Hz", "Present frequency, the mean of all CPUs.", source=SYSTEM),
-    MetricSpec("system.cpu.load_average.1m", "gauge", "{thread}", "Load average of the last minute."),
-    MetricSpec("system.cpu.load_average.5m", "gauge", "{thread}", "Load average of the last 5 minutes."),
-    MetricSpec("system.cpu.load_average.15m", "gauge", "{thread}", "Load average of the last 15 minutes."),
+    MetricSpec(
+        "system.cpu.load_average.1m", "gauge", "{thread}", "Load average of the last minute.", source=HOST_RECEIVER,
+    ),
+    MetricSpec(
+        "system.cpu.load_average.5m", "gauge", "{thread}", "Load average of the last 5 minutes.", source=HOST_RECEIVER,
+    ),
+    MetricSpec(
+        "system.cpu.load_average.15m", "gauge", "{thread}", "Load average of the last 15 minutes.", source=HOST_RECEIVER,
+    ),
     MetricSpec("system.uptime", "gauge", "s", "Time since the host started.", source=SYSTEM),
 )  # fmt: skip
 
@@ -144,5 +150,8 @@ PROBES: Final = (
     MetricSpec("otel_perf.self.probe.age", "gauge", "s", "Time since the values of a probe were read.", (PROBE,)),
     MetricSpec("otel_perf.self.probe.cpu_time", "counter", "s", "CPU time that reading took.", (PROBE,)),
 )
+
+HOST_RECEIVER: Final = "OpenTelemetry Collector, host metrics receiver"
+"""The conventions have no load average; the collector has one."""
 
 METRICS: Final[tuple[MetricSpec, ...]] = (*CPU, *MEMORY, *DISK, *NETWORK, *CGROUP, *GPU, *PROBES)
