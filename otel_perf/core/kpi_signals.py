@@ -136,7 +136,7 @@ EVALUATION_RESULTS: Final = MetricSpec(
     (EVALUATION_NAME, SCORE_LABEL), synchronous=True,
 )  # fmt: skip
 SLO_MET: Final = MetricSpec(
-    "otel_perf.slo.met", "gauge", "1", "1 while the target is met, 0 while it is missed; absent without data.", (SLO,)
+    "otel_perf.slo.met", "gauge", "1", "Whether a target is met, 1, or missed, 0; absent without data.", (SLO,)
 )
 SLO_MEASURED: Final = MetricSpec(
     "otel_perf.slo.measured", "gauge", "1", "What is compared with the objective, in the indicator's unit.", (SLO,)

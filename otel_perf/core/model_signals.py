@@ -32,7 +32,7 @@ OPERATION: Final = AttributeSpec(
     "200 series, then _OTHER", source=GEN_AI,
 )  # fmt: skip
 PROVIDER: Final = AttributeSpec(
-    "gen_ai.provider.name", "Who runs the model: openai, anthropic and others.", "200 series, then _OTHER", source=GEN_AI
+    "gen_ai.provider.name", "Who runs the model: openai, anthropic, others.", "200 series, then _OTHER", source=GEN_AI
 )
 MODEL: Final = AttributeSpec(
     "gen_ai.request.model", "Name of the model that was asked for.", "200 series, then _OTHER", source=GEN_AI

@@ -7,6 +7,8 @@ from otel_perf.core.signal_spec import AttributeSpec, MetricSpec
 __all__ = ["METRICS"]
 
 SYSTEM: Final = "OpenTelemetry system conventions"
+LOAD: Final = "OpenTelemetry Collector, hostmetrics"
+"""The conventions have no load average; the collector has one."""
 CONTAINER: Final = "OpenTelemetry container conventions"
 HARDWARE: Final = "OpenTelemetry hardware conventions"
 
@@ -57,13 +59,13 @@ CPU: Final = (
     MetricSpec("system.cpu.physical.count", "updowncounter", "{cpu}", "Physical cores of the host.", source=SYSTEM),
     MetricSpec("system.cpu.frequency", "gauge", "Hz", "Present frequency, the mean of all CPUs.", source=SYSTEM),
     MetricSpec(
-        "system.cpu.load_average.1m", "gauge", "{thread}", "Load average of the last minute.", source=HOST_RECEIVER,
+        "system.cpu.load_average.1m", "gauge", "{thread}", "Load average of the last minute.", source=LOAD,
     ),
     MetricSpec(
-        "system.cpu.load_average.5m", "gauge", "{thread}", "Load average of the last 5 minutes.", source=HOST_RECEIVER,
+        "system.cpu.load_average.5m", "gauge", "{thread}", "Load average of the last 5 minutes.", source=LOAD,
     ),
     MetricSpec(
-        "system.cpu.load_average.15m", "gauge", "{thread}", "Load average of the last 15 minutes.", source=HOST_RECEIVER,
+        "system.cpu.load_average.15m", "gauge", "{thread}", "Load average of the last 15 minutes.", source=LOAD,
     ),
     MetricSpec("system.uptime", "gauge", "s", "Time since the host started.", source=SYSTEM),
 )  # fmt: skip
@@ -150,8 +152,5 @@ PROBES: Final = (
     MetricSpec("otel_perf.self.probe.age", "gauge", "s", "Time since the values of a probe were read.", (PROBE,)),
     MetricSpec("otel_perf.self.probe.cpu_time", "counter", "s", "CPU time that reading took.", (PROBE,)),
 )
-
-HOST_RECEIVER: Final = "OpenTelemetry Collector, host metrics receiver"
-"""The conventions have no load average; the collector has one."""
 
 METRICS: Final[tuple[MetricSpec, ...]] = (*CPU, *MEMORY, *DISK, *NETWORK, *CGROUP, *GPU, *PROBES)
