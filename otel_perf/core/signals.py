@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final
 
 from otel_perf.core import (
+    alert_signals,
     cache_signals,
     compression_signals,
     conversation_signals,
@@ -43,7 +44,7 @@ SUBJECTS: Final[Mapping[str, tuple[MetricSpec, ...]]] = {
 METRICS: Final[tuple[MetricSpec, ...]] = tuple(chain.from_iterable(SUBJECTS.values()))
 """Every metric. Nothing is emitted that is not here, and a test emits each one."""
 
-EVENTS: Final[tuple[EventSpec, ...]] = (*kpi_signals.EVENTS, *cache_signals.EVENTS)
+EVENTS: Final[tuple[EventSpec, ...]] = (*kpi_signals.EVENTS, *cache_signals.EVENTS, *alert_signals.EVENTS)
 """Every event."""
 
 SPANS: Final[tuple[SpanSpec, ...]] = (*span_signals.SPANS, *operation_signals.SPANS)

@@ -1,0 +1,114 @@
+"""The monitor's one thread: it gets things ready, then looks every so often until it is told to stop."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.core.background import background_thread
+from otel_perf.core.guard import guard
+
+__all__ = ["BackgroundLook"]
+
+THREAD_NAME: Final = "otel_perf-monitor"
+FIRST_SECONDS: Final = 1.0
+"""The first look is at most so long after the start, in which the application has better things to do."""
+
+
+class BackgroundLook:
+    """Started and stopped any number of times, by any thread; never more than one thread at a time."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        """Nothing runs.
+
+        Args:
+            look: Called every so often, on the thread.
+        """
+        self._look = look
+        self._lock = ForkSafeLock()
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._interval_seconds = FIRST_SECONDS
+        _looks.add(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    def start(self, prepare: Callable[[], object], interval_seconds: float) -> bool:
+        """Start the thread, unless it runs.
+
+        Args:
+            prepare: Called first, on the thread.
+            interval_seconds: Time between two looks.
+
+        Returns:
+            Whether it was started by this call.
+        """
+        with self._lock:
+            if self.running:
+                return False
+            stop, ready = self._stop, self._ready = threading.Event(), threading.Event()
+            self._interval_seconds = interval_seconds
+            self._thread = background_thread(partial(self._run, stop, ready, prepare, interval_seconds), THREAD_NAME)
+            if guard.call("monitor.start", self._started, self._thread) is None:
+                self._thread = None
+                return False
+            return True
+
+    @staticmethod
+    def _started(thread: threading.Thread) -> bool:
+        thread.start()  # raises where no thread can be started any more
+        return True
+
+    def wait_until_ready(self, timeout_seconds: float) -> bool:
+        """Wait until ``prepare`` has returned; false when it has not, or nothing runs."""
+        return self.running and self._ready.wait(max(0.0, timeout_seconds))
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """End the thread; false when it did not end in time."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._stop.set()
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(max(0.0, timeout_seconds))
+        return not thread.is_alive()
+
+    def after_fork_in_child(self) -> None:
+        """Go on in the child, whose pipeline is renewed by itself; the parent's thread is not here."""
+        if self._thread is not None:
+            self._thread = None
+            self.start(_nothing, self._interval_seconds)
+
+    def _run(
+        self, stop: threading.Event, ready: threading.Event, prepare: Callable[[], object], interval_seconds: float
+    ) -> None:
+        guard.call("monitor.start", prepare)
+        ready.set()
+        pause = min(FIRST_SECONDS, interval_seconds)
+        while not stop.wait(pause):
+            guard.call("monitor.look", self._look)
+            pause = interval_seconds
+
+
+def _nothing() -> None:
+    return None
+
+
+_looks: Final[weakref.WeakSet[BackgroundLook]] = weakref.WeakSet()
+
+
+def _in_forked_child() -> None:
+    for look in tuple(_looks):
+        guard.call("fork", look.after_fork_in_child)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

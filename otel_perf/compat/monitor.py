@@ -1,0 +1,161 @@
+"""Monitoring in the background, with a Prometheus page: ``start_performance_monitoring()``.
+
+>>> from otel_perf.compat.monitor import monitor
+>>> with monitor.measure_command("my_command"):
+...     total = sum(range(1000))
+"""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import otel_perf
+from otel_perf.compat.alerting import AlertRecord, AlertThresholds
+from otel_perf.compat.metrics_collector import DEFAULT_INTERVAL_SECONDS, DEFAULT_PORT, MetricsCollector
+from otel_perf.compat.metrics_server import MetricsServer
+from otel_perf.compat.system_metrics import SystemMetrics
+from otel_perf.runtime import active
+
+if TYPE_CHECKING:
+    from otel_perf.runtime.handle import Handle
+
+__all__ = [
+    "AlertRecord",
+    "AlertThresholds",
+    "MetricsCollector",
+    "PrometheusPerformanceMonitor",
+    "SystemMetrics",
+    "monitor",
+    "start_performance_monitoring",
+    "stop_performance_monitoring",
+]
+
+
+SHORTEST_SECONDS: Final = 0.1
+LONGEST_SECONDS: Final = 3600.0
+"""What the setting ``system_interval_seconds`` may be."""
+
+
+class PrometheusPerformanceMonitor(MetricsCollector):
+    """A ``MetricsCollector`` that also starts otel_perf's pipeline, and shows all metrics on a Prometheus page.
+
+    The page needs no further package, and listens on 127.0.0.1 only.
+    """
+
+    _handle: "Handle | None" = None
+    """The pipeline, if this object started it."""
+
+    def __init__(self, **options: Any) -> None:
+        """Start at zero; nothing runs.
+
+        Args:
+            **options: As of ``MetricsCollector``.
+
+        Raises:
+            ValueError: As there.
+        """
+        super().__init__(**options)
+        self._server = MetricsServer()
+
+    def start_monitoring(
+        self, *, interval_seconds: float = DEFAULT_INTERVAL_SECONDS, port: int | None = None, **settings: Any
+    ) -> None:
+        """Start the pipeline (unless one runs) and look at the machine every so often. A repeated call does nothing.
+
+        The pipeline is started on the monitor's own thread, so this call returns within 50 ms. The first start in a
+        process takes some 0.3 s, most of it for imports: until then commands and operations are measured and kept,
+        but have no span. ``wait_until_ready()`` waits; so does calling ``otel_perf.instrument()`` first.
+
+        Args:
+            interval_seconds: Time between two looks at the machine.
+            port: Open the Prometheus page at this port of 127.0.0.1; 0 takes a free one, ``None`` opens none. A port
+                that is in use is told in one warning, and there is no page.
+            **settings: Handed to ``otel_perf.instrument()``: ``service_name``, ``endpoint`` and so on. They do not
+                hold when a pipeline runs already.
+
+        Raises:
+            ValueError: The interval is not positive.
+        """
+        looked = {"system_interval_seconds": min(max(interval_seconds, SHORTEST_SECONDS), LONGEST_SECONDS)}
+        super().start_monitoring(interval_seconds=interval_seconds, port=port, **{**looked, **settings})
+
+    def _starts_fast(self) -> bool:
+        return "otel_perf.runtime.engine" in sys.modules
+
+    def _preparation(self, port: int | None, settings: dict[str, Any]) -> Callable[[], object]:
+        return lambda: self._instrument(port, settings)
+
+    def _instrument(self, port: int | None, settings: dict[str, Any], host: str = "127.0.0.1") -> "Handle":
+        with active.lock():
+            running = active.current()
+            if running is None:
+                page = {} if port is None else {"prometheus": (host, port)}
+                running = self._handle = otel_perf.instrument(**{**page, **settings})
+            elif port is not None:
+                self._server.open(running, host, port)
+            return running
+
+    def start_metrics_server(self, port: int = DEFAULT_PORT, host: str = "127.0.0.1") -> str | None:
+        """Open the Prometheus page, and start the pipeline first when none runs (some 0.3 s then). Never raises.
+
+        A page that is open already stays where it is.
+
+        Args:
+            port: 0 takes a free one.
+            host: An address of the loopback.
+
+        Returns:
+            The address; ``None`` when the page could not be opened, which is told in one warning.
+        """
+        self._instrument(port, {}, host)
+        return self.metrics_url
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where the Prometheus page is; ``None`` while there is none."""
+        return self._server.url
+
+    def check_thresholds(self) -> list[AlertRecord]:
+        """Look at the machine and judge it; what the thread does every so often. The alerts that are kept."""
+        self._server.close_with_pipeline()
+        return super().check_thresholds()
+
+    def stop_monitoring(self, timeout: float = 5.0) -> bool:
+        """End the thread and the page; shut the pipeline down if this object started it. The numbers stay.
+
+        Args:
+            timeout: Longest wait in seconds, for the thread and for the pipeline each.
+
+        Returns:
+            True when everything has ended, and everything was delivered.
+        """
+        ended = super().stop_monitoring(timeout)
+        self._server.close()
+        handle, self._handle = self._handle, None
+        return (handle is None or handle.shutdown(timeout)) and ended
+
+
+monitor: Final = PrometheusPerformanceMonitor()
+"""One for the whole process."""
+
+
+def start_performance_monitoring(
+    *, interval_seconds: float = DEFAULT_INTERVAL_SECONDS, port: int | None = None, **settings: Any
+) -> PrometheusPerformanceMonitor:
+    """Start the global ``monitor``: see ``PrometheusPerformanceMonitor.start_monitoring``. Returns it.
+
+    Args:
+        interval_seconds: Time between two looks at the machine.
+        port: Port of the Prometheus page on 127.0.0.1; none without.
+        **settings: Handed to ``otel_perf.instrument()``.
+
+    Raises:
+        ValueError: The interval is not positive.
+    """
+    monitor.start_monitoring(interval_seconds=interval_seconds, port=port, **settings)
+    return monitor
+
+
+def stop_performance_monitoring(timeout: float = 5.0) -> bool:
+    """Stop the global ``monitor``: see ``PrometheusPerformanceMonitor.stop_monitoring``."""
+    return monitor.stop_monitoring(timeout)
