@@ -19,7 +19,7 @@ def show_reasoning(*, enabled: bool) -> None:
 
 
 def record_reasoning(text: str) -> None:
-    """Put a model's reasoning on the current span, redacted; nothing unless ``show_reasoning(enabled=True)`` was called.
+    """Put a model's reasoning on the current span, redacted; only after ``show_reasoning(enabled=True)``.
 
     The attribute is ``otel_perf.model.reasoning``. It is content, never a metric label. How many tokens were spent on
     it is no content: that is ``record_tokens(reasoning=…)``.

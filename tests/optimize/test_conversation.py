@@ -82,7 +82,7 @@ def test_an_emergency_is_trimmed_in_any_case(otel_perf_capture: Capture) -> None
 
 @pytest.mark.feature("S4-03")
 def test_trimming_a_thousand_messages_takes_less_than_ten_milliseconds(otel_perf_capture: Capture) -> None:
-    """The median of 20 trims of 1,000 messages, tool calls among them, takes less than 10 ms, an edge of its buckets."""
+    """The median of 20 trims of 1,000 messages, tool calls among them, is below 10 ms, an edge of its buckets."""
     turn: list[Plain] = [
         {"role": "user", "content": "where is it?"},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "0", "function": {"name": "f"}}]},
