@@ -109,7 +109,8 @@ class Probing:
         if self.jobs:
             from otel_perf.probes.interpreter import collections_so_far
 
-            _Told.interpreter = dict(guard.call("probe interpreter", collections_so_far) or {})
+            told = guard.call("probe interpreter", collections_so_far) or {}
+            _Told.interpreter = {key: value for key, value in told.items()}  # noqa: C416 - a wider type
 
     def _make(self) -> None:
         try:
