@@ -35,9 +35,12 @@ __all__ = [
 
 MetricKind: TypeAlias = Literal["counter", "gauge", "histogram"]
 
+KINDS: Final = get_args(MetricKind)
 MOST_METRICS: Final = 200
 MOST_TAGS: Final = 8
 """Tags of one metric. Its sets of tag values are bounded as those of all metrics are: 200, then ``_OTHER``."""
+MOST_SPELLINGS: Final = 64
+"""Tags as they were given, of one metric, that are found without a lock."""
 LONGEST_NAME: Final = 255
 LONGEST_TAG: Final = 128
 MOST_TOLD: Final = 64
@@ -69,15 +72,18 @@ class LastValue:
 
 @dataclass(slots=True)
 class _Custom:
-    """Strictly private: one metric, and the place of each tag among its labels."""
+    """Strictly private: a metric, the place of each tag among its labels, its newest value with labels and time."""
 
     spec: MetricSpec
     places: dict[str, int] = field(default_factory=dict)
-    last: LastValue | None = None
+    spellings: dict[str, int | None] = field(default_factory=dict)
+    newest: tuple[float, list[str | None], int] | None = None
 
 
 class CustomMetrics:
     """The custom metrics of this process.
+
+    A metric and its tags are looked up without a lock; the lock is for their first use.
 
     Attributes:
         refused: Values that were not taken, tags that were left out, by reason: ``name``, ``reserved``, ``limit``,
@@ -91,64 +97,69 @@ class CustomMetrics:
 
     def forget(self) -> None:
         """Start again without one."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._metrics: dict[str, _Custom] = {}
         self._shown: dict[str, str] = {}
         self.refused: Counter[str] = Counter()
         self._told: set[tuple[str, str]] = set()
 
+    def after_fork_in_child(self) -> None:
+        """Keep all; the lock may have been held by a thread that the child does not have."""
+        self._lock = threading.RLock()
+
     def record(
         self, name: object, value: object, tags: Mapping[str, object] | None, kind: MetricKind, unit: str = ""
     ) -> None:
         """Take one value in."""
-        if kind not in get_args(MetricKind):
-            self._refuse("kind", str(name), f"a metric is one of {', '.join(get_args(MetricKind))}; not recorded")
+        given = name if isinstance(name, str) else str(name)
+        if kind not in KINDS:
+            self._refuse("kind", given, f"a metric is one of {', '.join(KINDS)}; not recorded")
             return
         number = as_number(value)
         if number is None or not isfinite(number) or (kind == "counter" and number < 0):
-            self._refuse("value", str(name), f"a {kind} cannot take {type(value).__name__} {str(value)[:32]!r}")
+            self._refuse("value", given, f"a {kind} cannot take {type(value).__name__} {str(value)[:32]!r}")
             return
-        with self._lock:
-            found = self._find(str(name), kind, unit)
-            if found is None:
-                return
-            labels = self._labels(found, tags or {})
-            present = {
-                attribute.name: label
-                for attribute, label in zip(found.spec.attributes, labels, strict=False)
-                if label is not None
-            }
-            found.last = LastValue(number, present, clock.wall_ns())
-        record(found.spec, number, *labels)
+        custom = self._custom(given, kind, unit)
+        if custom is None:
+            return
+        labels = self._labels(custom, tags) if tags else []
+        custom.newest = (number, labels, clock.wall_ns())
+        record(custom.spec, number, *labels)
 
     def last(self, name: str) -> LastValue | None:
         """The newest value of a metric, by the name that was given or the one it got."""
-        with self._lock:
-            found = self._metrics.get(self._shown.get(name, name).lower())
-            return None if found is None else found.last
+        found = self._metrics.get(self._shown.get(name, name).lower())
+        if found is None or found.newest is None:
+            return None
+        number, labels, time_unix_ns = found.newest
+        named = zip(found.spec.attributes, labels, strict=False)
+        return LastValue(number, {tag.name: label for tag, label in named if label is not None}, time_unix_ns)
 
     def names(self) -> tuple[str, ...]:
         """The names in use, in the order of their first use."""
-        with self._lock:
-            return tuple(custom.spec.name for custom in self._metrics.values())
+        return tuple(custom.spec.name for custom in list(self._metrics.values()))
 
-    def _find(self, given: str, kind: MetricKind, unit: str) -> _Custom | None:
-        name = self._shown.get(given)
-        if name is None:
-            name = self._admit(given)
-            if name is None:
-                return None
-        # Instrument names that differ in case only are the same to OpenTelemetry.
-        found = self._metrics.get(name.lower())
+    def _custom(self, given: str, kind: MetricKind, unit: str) -> _Custom | None:
+        shown = self._shown.get(given)
+        found = None if shown is None else self._metrics.get(shown.lower())
         if found is None:
-            if len(self._metrics) >= self._most:
-                self._refuse("limit", given, f"{self._most} custom metrics is the most; this one is not recorded")
-                return None
-            found = self._metrics[name.lower()] = _Custom(_specify(name, kind, unit))
-        if found.spec.instrument != kind:
+            with self._lock:
+                found = self._make(given, kind, unit)
+        if found is not None and found.spec.instrument != kind:
             self._refuse("kind", given, f"it is a {found.spec.instrument}, and goes on as one; not recorded as {kind}")
             return None
         return found
+
+    def _make(self, given: str, kind: MetricKind, unit: str) -> _Custom | None:
+        name = self._admit(given)
+        if name is None:
+            return None
+        # Instrument names that differ in case only are the same to OpenTelemetry.
+        found = self._metrics.get(name.lower())
+        if found is None and len(self._metrics) >= self._most:
+            self._refuse("limit", given, f"{self._most} custom metrics is the most; this one is not recorded")
+            return None
+        return found or self._metrics.setdefault(name.lower(), _Custom(_specify(name, kind, unit)))
 
     def _admit(self, given: str) -> str | None:
         """The name under which a metric is known; the first use of an odd one is told."""
@@ -172,22 +183,31 @@ class CustomMetrics:
         for key, value in tags.items():
             if value is None:
                 continue
-            place = self._place(custom, _TAG_FAULTS.sub("_", str(key)[:LONGEST_TAG]) or "_")
+            place = custom.spellings.get(key, -1)
+            if place == -1:
+                with self._lock:
+                    place = self._place(custom, key)
             if place is None:
                 self._refuse("tag", custom.spec.name, f"{MOST_TAGS} tags is the most; others are left out")
                 continue
             labels.extend([None] * (place + 1 - len(labels)))
-            labels[place] = str(value)
+            labels[place] = value if isinstance(value, str) else str(value)
         return labels
 
     @staticmethod
-    def _place(custom: _Custom, tag: str) -> int | None:
+    def _place(custom: _Custom, key: object) -> int | None:
+        """The place of a tag among the labels; a new one is put at the end, ``None`` when there are too many."""
+        given = str(key)
+        tag = _TAG_FAULTS.sub("_", given[:LONGEST_TAG]) or "_"
         place = custom.places.get(tag)
         if place is None and len(custom.places) < MOST_TAGS:
-            place = custom.places[tag] = len(custom.places)
-            # Tags come one by one; labels have their places, so that attributes may only be added at the end.
+            place = len(custom.places)
+            # Measurements know their labels by place, so that attributes may be added at the end, before the first use.
             grown = (*custom.spec.attributes, AttributeSpec(tag, "The application's own.", "200 series, then _OTHER"))
             object.__setattr__(custom.spec, "attributes", grown)
+            custom.places[tag] = place
+        if len(custom.spellings) < MOST_SPELLINGS:
+            custom.spellings[given] = place
         return place
 
     def _refuse(self, reason: str, name: str, rule: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from otel_perf.core.events import Event
     from otel_perf.core.measurements import Measurement
 
-__all__ = ["Begun", "ForeignEnd", "Intake", "Lifecycle", "intake"]
+__all__ = ["Begun", "ForeignEnd", "Intake", "Lifecycle", "intake", "so_far"]
 
 FULLY_SAMPLED: Final = Scope(sampled=True)
 
@@ -57,7 +57,7 @@ def _nothing() -> None:
     return None
 
 
-def _so_far(counter: "itertools.count[int]") -> int:
+def so_far(counter: "itertools.count[int]") -> int:
     """How often the counter was stepped; reading it takes no step."""
     return int(repr(counter)[len("count(") : -1])
 
@@ -145,7 +145,7 @@ class Intake:
     @property
     def disabled(self) -> int:
         """Calls so far that ran without being recorded."""
-        return _so_far(self._disabled)
+        return so_far(self._disabled)
 
     def count_disabled_measurement(self) -> None:
         """Count one measurement that was made while recording was off (atomic, as above)."""
@@ -154,7 +154,7 @@ class Intake:
     @property
     def disabled_measurements(self) -> int:
         """Measurements so far that were made while recording was off."""
-        return _so_far(self._disabled_measurements)
+        return so_far(self._disabled_measurements)
 
     def count_disabled_event(self, event: "Event") -> None:  # noqa: ARG002 - takes the place of ``take_event``
         """Count one event that was made while recording was off (atomic, as above)."""
@@ -163,7 +163,7 @@ class Intake:
     @property
     def disabled_events(self) -> int:
         """Events so far that were made while recording was off."""
-        return _so_far(self._disabled_events)
+        return so_far(self._disabled_events)
 
     def forget(self) -> None:
         """Empty everything: what a forked child does, whose parent delivers what was queued."""

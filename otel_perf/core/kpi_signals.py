@@ -44,12 +44,15 @@ SCORE_BOUNDS: Final = (
 )  # fmt: skip
 """For the usual scales of evaluators: 0 to 1, 1 to 5, 0 to 10, 0 to 100."""
 
+SERIES: Final = "200 series per metric, then _OTHER"
+GENAI: Final = "OpenTelemetry GenAI conventions"
+
 KPI_LABELS: Final[Mapping[str, AttributeSpec]] = {
-    "model": AttributeSpec("gen_ai.request.model", "Name of the model.", "200 series per metric, then _OTHER"),
-    "provider": AttributeSpec("gen_ai.provider.name", "Who serves the model.", "200 series per metric, then _OTHER"),
-    "agent": AttributeSpec("gen_ai.agent.name", "Name of the agent.", "200 series per metric, then _OTHER"),
-    "tool": AttributeSpec("gen_ai.tool.name", "Name of the tool.", "200 series per metric, then _OTHER"),
-    "dataset": AttributeSpec("otel_perf.dataset", "What was evaluated against.", "200 series per metric, then _OTHER"),
+    "model": AttributeSpec("gen_ai.request.model", "Name of the model.", SERIES, source=GENAI),
+    "provider": AttributeSpec("gen_ai.provider.name", "Who serves the model.", SERIES, source=GENAI),
+    "agent": AttributeSpec("gen_ai.agent.name", "Name of the agent.", SERIES, source=GENAI),
+    "tool": AttributeSpec("gen_ai.tool.name", "Name of the tool.", SERIES, source=GENAI),
+    "dataset": AttributeSpec("otel_perf.dataset", "What was evaluated against.", SERIES),
 }
 """The labels that ``record_kpi`` takes, by keyword. None of them is an id."""
 
@@ -59,12 +62,12 @@ REASON: Final = AttributeSpec(
     "otel_perf.reason", "Why: not_a_number, not_finite, out_of_range, unknown_label, unknown_trace.", "5 values"
 )
 EVALUATION_NAME: Final = AttributeSpec(
-    "gen_ai.evaluation.name", "Name of the evaluation.", "200 series per metric, then _OTHER",
-    source="OpenTelemetry GenAI conventions",
+    "gen_ai.evaluation.name", "Name of the evaluation.", SERIES,
+    source=GENAI,
 )  # fmt: skip
 SCORE_LABEL: Final = AttributeSpec(
-    "gen_ai.evaluation.score.label", "The result in a word, such as pass.", "200 series per metric, then _OTHER",
-    source="OpenTelemetry GenAI conventions",
+    "gen_ai.evaluation.score.label", "The result in a word, such as pass.", SERIES,
+    source=GENAI,
 )  # fmt: skip
 SLO: Final = AttributeSpec("otel_perf.slo.name", "Name of the target.", "the targets that the application chose")
 
@@ -172,7 +175,7 @@ EVALUATION_RESULT: Final = EventSpec(
         AttributeSpec("gen_ai.evaluation.explanation", "Why, redacted."),
         AttributeSpec("gen_ai.response.id", "Id of the answer that was evaluated."),
     ),
-    source="OpenTelemetry GenAI conventions",
+    source=GENAI,
 )
 
 EVENTS: Final[tuple[EventSpec, ...]] = (EVALUATION_RESULT,)

@@ -1,12 +1,13 @@
 """Key performance indicators as the application knows them: checked, bounded, recorded; some 1 us each."""
 
-import threading
+import itertools
 from collections.abc import Mapping
 from math import isfinite
 from typing import Final
 
 from otel_perf.core.custom_metrics import as_number, record_custom_metric
 from otel_perf.core.guard import guard, logger
+from otel_perf.core.intake import so_far
 from otel_perf.core.kpi_signals import ADAPTATION_ATTEMPTS, ADAPTATION_SUCCESSES, KPI_LABELS, KPIS, REJECTED, Kpi
 from otel_perf.core.recording import record
 
@@ -75,28 +76,35 @@ class Adaptations:
 
     def forget(self) -> None:
         """Start again at zero."""
-        self._lock = threading.Lock()
-        self.attempts = self.successes = 0
+        self._failures = itertools.count()
+        self._successes = itertools.count()
 
     def add(self, *, success: bool) -> None:
-        """Count one."""
-        with self._lock:
-            self.attempts += 1
-            self.successes += success
+        """Count one (atomic: one step of a C iterator)."""
+        next(self._successes if success else self._failures)
+
+    @property
+    def successes(self) -> int:
+        """Adaptations that succeeded."""
+        return so_far(self._successes)
+
+    @property
+    def attempts(self) -> int:
+        """All adaptations."""
+        return so_far(self._successes) + so_far(self._failures)
 
     @property
     def success_rate(self) -> float | None:
         """Successes over attempts; ``None`` without an attempt."""
-        with self._lock:
-            return self.successes / self.attempts if self.attempts else None
+        successes, failures = so_far(self._successes), so_far(self._failures)
+        return successes / (successes + failures) if successes + failures else None
 
 
 adaptations: Final = Adaptations()
 
 
 def _record_kpi(name: str, value: object, labels: Mapping[str, object]) -> None:
-    known = str(name)
-    known = ALIASES.get(known, known)
+    known = name if name in KPIS else ALIASES.get(name, str(name))
     kpi = KPIS.get(known)
     if kpi is None:
         record_custom_metric(known, value, labels)  # type: ignore[arg-type]  # it judges the value itself
@@ -131,12 +139,18 @@ def _reject(name: str, reason: str, value: object) -> None:
 
 def _placed(name: str, labels: Mapping[str, object], allowed: tuple[str, ...]) -> tuple[str | None, ...]:
     """Labels in the order of the metric's attributes; what is not known is counted and left out."""
-    for key in labels.keys() - set(allowed):
-        record(REJECTED, 1, name, "unknown_label")
-        if told.first(name, "unknown_label"):
-            logger.warning("otel_perf: %s takes the labels %s; %r is left out", name, ", ".join(allowed), key[:64])
-    given = map(labels.get, allowed)
-    return tuple(None if value is None else str(value) for value in given)
+    if not labels:
+        return ()
+    for key in labels:
+        if key not in allowed:
+            _leave_out(name, key, allowed)
+    return tuple([None if (value := labels.get(key)) is None else str(value) for key in allowed])
+
+
+def _leave_out(name: str, key: str, allowed: tuple[str, ...]) -> None:
+    record(REJECTED, 1, name, "unknown_label")
+    if told.first(name, "unknown_label"):
+        logger.warning("otel_perf: %s takes the labels %s; %r is left out", name, ", ".join(allowed), key[:64])
 
 
 def _record_adaptation(success: object, labels: Mapping[str, object]) -> None:

@@ -114,7 +114,7 @@ class ExportFailure:
 
     Attributes:
         destination: Its name in the ledger.
-        signal: traces or metrics.
+        signal: traces, metrics or logs.
         items: Items concerned.
         reason: What happened, without credentials.
         will_retry: Whether they are kept for another attempt.

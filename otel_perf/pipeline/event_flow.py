@@ -1,14 +1,13 @@
 """Events on their way from the intake to the parts that read them, and their exact account."""
 
 import itertools
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
 from otel_perf.core.events import Event, EventBalance
 from otel_perf.core.guard import guard
-from otel_perf.core.intake import Intake
+from otel_perf.core.intake import Intake, so_far
 
 __all__ = ["EventFlow", "EventReader"]
 
@@ -48,7 +47,7 @@ class EventFlow:
 
     def reset(self) -> None:
         """Start at zero."""
-        self._lock = threading.Lock()
+        self._firsts = itertools.count()
         self._prepared = False
         self._recorded = 0
         self._dropped = itertools.count()
@@ -71,8 +70,8 @@ class EventFlow:
             guard.call("events", self.on_overflow, event)
 
     def _prepare(self) -> None:
-        with self._lock:
-            first, self._prepared = not self._prepared, True
+        first = next(self._firsts) == 0
+        self._prepared = True
         if first:
             guard.call("events", self.prepare)
 
@@ -92,7 +91,7 @@ class EventFlow:
     def balance(self) -> EventBalance:
         """The account; those which wait count as recorded."""
         recorded = self._recorded + len(self._intake.events)
-        dropped = int(repr(self._dropped)[len("count(") : -1])
+        dropped = so_far(self._dropped)
         disabled = self._intake.disabled_events
         return EventBalance(recorded + dropped + disabled, recorded, dropped, disabled)
 

@@ -69,7 +69,7 @@ class SloBoard:
 
     def __init__(self) -> None:
         """Watch nothing: no target is anybody's unless it was chosen."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._watched: tuple[_Watched, ...] = ()
 
     def watch(self, *targets: SloTarget) -> None:
@@ -95,7 +95,7 @@ class SloBoard:
 
     def forget(self) -> None:
         """Keep the targets, drop the values: what a forked child does."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._watched = tuple(_Watched(watched.target) for watched in self._watched)
 
     def status(self) -> tuple[SloStatus, ...]:

@@ -8,6 +8,7 @@ from opentelemetry.trace import TracerProvider
 
 from otel_perf.config.loaded import Loaded
 from otel_perf.core import clock
+from otel_perf.core.custom_metrics import custom_metrics
 from otel_perf.core.events import EventBalance
 from otel_perf.core.guard import guard, logger
 from otel_perf.core.intake import intake
@@ -227,6 +228,7 @@ class Engine:
     def after_fork_in_child(self) -> None:
         """Start empty: the parent delivers what was recorded before the fork, and counts it."""
         intake.forget()
+        custom_metrics.after_fork_in_child()
         self.statistics.forget()
         if self._provision is not None and self._provision.processors is not None:
             self.resource = self._provision.provider.resource

@@ -45,7 +45,7 @@ class LabelledResults:
         self._positive = positive
         self._average: Average = average
         self._most_pairs = most_pairs
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a label's own __hash__ runs under it
         self._pairs: Counter[tuple[Hashable, Hashable]] = Counter()
         self.left_out = 0
 

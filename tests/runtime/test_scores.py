@@ -1,6 +1,7 @@
 """Late scores: on their trace, out of the process, never in the way."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import otel_perf
 from otel_perf.core.kpis import told
+from otel_perf.runtime import outlets
 from otel_perf.testing.capture import Capture
 from otel_perf.testing.recording import recording
 from tests.behaviour.processes import run_python, seen_by
@@ -258,3 +260,23 @@ print(json.dumps([before, after]))
         assert (len(before), len(after)) == (2, 3)
         before, after = seen_by(program, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_LOGS_EXPORTER="none")
         assert len(before) == len(after) == 2
+
+
+def test_scores_of_a_process_that_found_no_backend_are_sent_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits on disk is found by a process that has no event of its own, and counted as adopted."""
+    monkeypatch.setattr(outlets, "LOOK_SECONDS", 0.1)
+    settings: dict[str, Any] = {"home": tmp_path / "state", "traces_exporters": (), "metrics_exporters": ()}
+    with http_sink() as sink:
+        sink.behave(status=503)
+        with otel_perf.instrument(endpoint=sink.url, shutdown_timeout_seconds=1.0, **settings) as handle:
+            otel_perf.record_score("tone", 0.5, trace=TRACE)
+        (account,) = handle.status().destinations
+        assert (account.signal, account.spooled) == ("logs", 1)
+        sink.behave()
+        with otel_perf.instrument(endpoint=sink.url, **settings) as handle:
+            assert sink.wait_until(lambda: len(sink.log_records) == 1, 20)
+        (account,) = handle.status().destinations
+    assert (account.adopted, account.exported, account.balanced) == (1, 1, True)
+    assert sink.log_records[0].trace_id == TRACE.to_bytes(16, "big")

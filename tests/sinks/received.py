@@ -104,7 +104,8 @@ class Received:
                 kept = spans[: len(spans) - how.rejected_items]
                 self.span_ids.update(span.span_id for span in kept)
                 self.span_names.update(span.name for span in kept)
-                {"traces": self.traces, "metrics": self.metrics, "logs": self.logs}[signal].append(message)
+                kept_by: dict[str, list[Any]] = {"traces": self.traces, "metrics": self.metrics, "logs": self.logs}
+                kept_by[signal].append(message)
             self._changed.notify_all()
         return status
 
