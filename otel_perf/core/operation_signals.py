@@ -18,6 +18,7 @@ __all__ = [
     "OPERATION_MEMORY_PEAK",
     "OPERATION_SECONDS",
     "OPERATION_SLOW",
+    "SLOW_OPERATION",
     "SPANS",
     "STATE_TRANSITION_DURATION",
 ]
@@ -118,7 +119,6 @@ METRICS: Final[tuple[MetricSpec, ...]] = (
 
 SPEED: Final = AttributeSpec("otel_perf.speed", "fast, moderate or slow, by the operation's thresholds.")
 MEASURED: Final = (
-    SPEED,
     AttributeSpec("otel_perf.cpu.time", "CPU time of the operation's thread in seconds.", type="double"),
     AttributeSpec("otel_perf.cpu.utilization", "That time by the duration, in cores.", type="double"),
     AttributeSpec("otel_perf.memory.rss", "Resident memory of the process at the end, in bytes.", type="int"),
@@ -127,11 +127,11 @@ MEASURED: Final = (
     METHOD,
     AttributeSpec(
         "otel_perf.memory.python.peak",
-        "Highest memory of Python objects meanwhile, in bytes (tracemalloc).",
+        "By how many bytes Python objects exceeded the start at most (tracemalloc).",
         type="int",
     ),
 )
-"""Attributes of a measured operation's span, ``slow_operation`` beside them."""
+"""On the span of a measured operation."""
 SLOW_OPERATION: Final = (
     OPERATION_NAME,
     SPEED,
@@ -143,20 +143,34 @@ SLOW_OPERATION: Final = (
 )
 """Attributes of the span event ``slow_operation``."""
 
+ENDING: Final = (SPEED, CONTEXT_MODE, ERROR_TYPE, OUTCOME)
+"""On the span of any operation: its speed, the mode in force, and how it ended where it did not end well."""
+
 SPANS: Final[tuple[SpanSpec, ...]] = (
-    SpanSpec("{otel_perf.operation.name}", "internal", "A measured operation.", (OPERATION_NAME, *MEASURED)),
-    SpanSpec("command {otel_perf.command.name}", "internal", "A command.", (OPERATION_NAME, COMMAND_NAME, SPEED)),
-    SpanSpec("context.preparation", "internal", "A context is prepared.", (OPERATION_NAME, CONTEXT_MODE, SPEED)),
+    SpanSpec(
+        "{otel_perf.operation.name}",
+        "internal",
+        "A measured operation; a slow one, as any below, has an event slow_operation.",
+        (OPERATION_NAME, *MEASURED, *ENDING),
+    ),
+    SpanSpec("command {otel_perf.command.name}", "internal", "A command.", (OPERATION_NAME, COMMAND_NAME, *ENDING)),
+    SpanSpec("context.preparation", "internal", "A context is prepared.", (OPERATION_NAME, *ENDING)),
     SpanSpec(
         "interface {otel_perf.interface.name}",
         "internal",
         "An answer through an interface.",
-        (OPERATION_NAME, INTERFACE_NAME, SPEED),
+        (OPERATION_NAME, INTERFACE_NAME, *ENDING),
     ),
     SpanSpec(
-        "interface.switch", "internal", "A switch of interfaces.", (OPERATION_NAME, INTERFACE_FROM, INTERFACE_TO, SPEED)
+        "interface.switch",
+        "internal",
+        "A switch of interfaces.",
+        (OPERATION_NAME, INTERFACE_FROM, INTERFACE_TO, *ENDING),
     ),
     SpanSpec(
-        "state.transition", "internal", "A transition.", (OPERATION_NAME, STATE_FROM, STATE_TO, STATE_MACHINE, SPEED)
+        "state.transition",
+        "internal",
+        "A transition of a state machine.",
+        (OPERATION_NAME, STATE_FROM, STATE_TO, STATE_MACHINE, *ENDING),
     ),
 )

@@ -1,12 +1,14 @@
 """Commands, contexts, interfaces, states: each a span and a metric."""
 
 import asyncio
+import re
 import time
 from typing import Any
 
 import pytest
 
 import otel_perf
+from otel_perf.core.operation_signals import SLOW_OPERATION, SPANS
 from otel_perf.probes.interactions import (
     command,
     context_preparation,
@@ -15,6 +17,7 @@ from otel_perf.probes.interactions import (
     state_transition,
 )
 from otel_perf.probes.operation import measure
+from otel_perf.probes.speed import SpeedThresholds
 from otel_perf.testing.capture import Capture
 from otel_perf.testing.recording import recording
 
@@ -156,3 +159,37 @@ def test_while_recording_is_off_nothing_is_measured() -> None:
         pass
     assert not run.span.recorded
     assert run.duration_ns is not None
+
+
+def fail_in_each() -> None:
+    """One failed run of each kind."""
+    for block in (
+        command("c"),
+        context_preparation("on"),
+        interface_call("i"),
+        interface_switch("a", "b"),
+        state_transition("x", "y", machine="m"),
+    ):
+        with pytest.raises(OSError, match="gone"), block:
+            raise OSError("gone")
+
+
+def test_spans_and_events_hold_what_the_catalogue_says() -> None:
+    """Every attribute of these spans, failed and slow ones included, is documented; each span has its entry."""
+    thresholds = SpeedThresholds(moderate_seconds=0, slow_seconds=0, debug=True)
+    with recording(deterministic=False) as capture:
+        with measure("load", tracemalloc=True, context_mode="auto", thresholds=thresholds):
+            time.sleep(0.03)
+            fail_in_each()
+        documented = {
+            re.sub(r"\{.*?\}", "", spec.name): {attribute.name for attribute in spec.attributes} for spec in SPANS
+        }
+        found = {
+            re.sub("load| [ci]$", lambda m: " " if m[0] != "load" else "", span.name): span for span in capture.spans
+        }
+        assert set(found) == set(documented)
+        for name, span in found.items():
+            assert set(span.attributes or {}) <= documented[name], name
+        assert set(found[""].attributes or {}) | {"error.type", "otel_perf.outcome"} == documented[""]
+        (event,) = found[""].events
+        assert set(event.attributes or {}) == {attribute.name for attribute in SLOW_OPERATION}

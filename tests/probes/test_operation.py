@@ -390,9 +390,12 @@ def test_on_somebody_elses_providers_it_is_their_span_and_their_metric() -> None
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers, meters = TracerProvider(), MeterProvider([reader], shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
-    with otel_perf.instrument(service_name="tested", tracer_provider=tracers, set_global=False):
-        with pytest.raises(OSError, match="gone"), measure("load", attributes={"rows": 3}) as run:
-            raise OSError("gone")
+    with (
+        otel_perf.instrument(service_name="tested", tracer_provider=tracers, set_global=False),
+        pytest.raises(OSError, match="gone"),
+        measure("load", attributes={"rows": 3}) as run,
+    ):
+        raise OSError("gone")
     (span,) = exporter.get_finished_spans()
     assert span.name == "load"
     found = dict(span.attributes or {})
