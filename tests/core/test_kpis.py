@@ -26,7 +26,7 @@ def rejected(capture: Capture) -> dict[tuple[str, str], int]:
     return {(p.attributes["otel_perf.kpi.name"], p.attributes["otel_perf.reason"]): p.value for p in points}
 
 
-@pytest.mark.feature("S2-54", "S1-32", "S1-33", "S2-55")
+@pytest.mark.feature("S2-54", "S1-32", "S1-33")
 @pytest.mark.parametrize("name", KPIS)
 def test_each_known_indicator_is_a_metric(otel_perf_capture: Capture, name: str) -> None:
     """A value within the range arrives under the indicator's name with its labels; before, the metric is absent."""
@@ -117,6 +117,18 @@ def test_adaptation_successes_over_attempts(otel_perf_capture: Capture) -> None:
     (attempts,), (successes,) = (metrics[f"otel_perf.kpi.adaptation.{name}"] for name in ("attempts", "successes"))
     assert (attempts.value, successes.value) == (4, 3)
     assert attempts.attributes == {"gen_ai.request.model": "m"}
+
+
+@pytest.mark.feature("S2-55")
+def test_latency_is_measured_without_being_recorded(otel_perf_capture: Capture) -> None:
+    """Every tool call and every agent turn is in a histogram of durations; the application does nothing for it."""
+    with otel_perf.agent("helper"), otel_perf.tool_call("search"):
+        pass
+    metrics, calls = otel_perf_capture.metrics(), otel_perf_capture.calls
+    durations = {call.tool: call.duration_seconds for call in calls}
+    assert metrics["gen_ai.execute_tool.duration"][0].sum == pytest.approx(durations["search"])
+    assert metrics["gen_ai.invoke_agent.duration"][0].sum == pytest.approx(durations["helper"])
+    assert "otel_perf.kpi.response_time" not in metrics
 
 
 def test_before_instrument_nothing_happens(caplog: pytest.LogCaptureFixture) -> None:

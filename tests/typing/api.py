@@ -9,6 +9,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar, assert_type
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Span
 
@@ -217,6 +218,16 @@ with otel_perf.instrument() as entered:
 
 otel_perf.instrument(service_name=3)  # type: ignore[arg-type]
 otel_perf.instrument(protocol="udp")  # type: ignore[arg-type]
+
+# --- indicators, scores, custom metrics --------------------------------------------
+
+otel_perf.record_kpi("f1_score", 0.9, model="m", agent=None)
+otel_perf.record_kpi("f1_score", "0.9")  # type: ignore[arg-type]
+otel_perf.record_score("relevance", 0.5, trace="4bf92f3577b34da6a3ce929d0e0e4736", span=7)
+otel_perf.record_score("thumbs", label="up", trace=trace.get_current_span(), explanation="kind", response_id="r")
+otel_perf.record_score("thumbs", trace=1.5)  # type: ignore[arg-type]
+otel_perf.record_custom_metric("docs", 1, {"source": "wiki", "shard": 3}, "counter", unit="{document}")
+otel_perf.record_custom_metric("docs", 1, kind="summary")  # type: ignore[arg-type]
 
 # --- the processor alone, on anybody's provider ----------------------------------
 
