@@ -128,7 +128,7 @@ class Compressor:
         """Pipelines, each for the input. The first that reaches the target is used, else the one that gives least."""
         yield from self._pipelines if target.given else self._pipelines[:1]
         if self._pipelines[0] == COMPREHENSIVE:
-            yield from ((technique,) for technique in LOSSLESS)
+            yield from (LOSSLESS, *((technique,) for technique in LOSSLESS))
         if self._truncate and target.given:
             plain = (technique for technique in self._pipelines[-1] if technique.restore is None)
             yield (*plain, TRUNCATE)

@@ -8,18 +8,13 @@ from typing import TypeAlias
 from otel_perf.core import clock
 from otel_perf.core.guard import guard
 from otel_perf.optimize.compression_result import CompressionStep
-from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique
+from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique, byte_size
 from otel_perf.optimize.token_counter import TokenCounter
 
-__all__ = ["CompressionRun", "QualityCheck", "Target", "byte_size"]
+__all__ = ["CompressionRun", "QualityCheck", "Target"]
 
 QualityCheck: TypeAlias = Callable[[str, str], bool | float]
 """Called with the input of the compression and the text after a step; a verdict, or a score."""
-
-
-def byte_size(text: str) -> int:
-    """UTF-8 bytes of a text; half of a surrogate pair counts three."""
-    return len(text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +80,7 @@ class CompressionRun:
     def _step(self, technique: Technique, target: Target) -> None:
         start = clock.monotonic_ns()
         size, tokens = self.size, self.tokens
-        goal = Goal(byte_size, target.bytes) if target.tokens is None else Goal(self.counter.count, target.tokens)
-        text, reason = self._shrunk(technique, goal)
+        text, reason = self._shrunk(technique, self._goal(target))
         if reason is None:
             reason = self._take(text)
         if reason is None:
@@ -106,6 +100,12 @@ class CompressionRun:
                 reason=reason,
             )
         )
+
+    def _goal(self, target: Target) -> Goal:
+        """The target in its unit: tokens, unless it is in bytes. The text so far is not measured again."""
+        if target.bytes is not None:
+            return Goal(lambda text: self.size if text is self.text else byte_size(text), target.bytes)
+        return Goal(lambda text: self.tokens if text is self.text else self.counter.count(text), target.tokens)
 
     def _shrunk(self, technique: Technique, goal: Goal) -> tuple[str, str | None]:
         """What the technique makes of the text, or why it does not."""

@@ -92,8 +92,10 @@ def language_of(text: str) -> str | None:
     stripped = (line.strip()[:LINE_CHARACTERS].rstrip() for line in beginning.split("\n"))
     lines = list(itertools.islice(filter(None, stripped), SAMPLE_LINES))
     for language, sure in _SURE.items():
+        if not any(map(sure.match, lines)):
+            continue
         code = [line for line in lines if not _COMMENT[language].match(line)]
         likely = sum(_CODE[language].match(_TAIL[language].split(line, 1)[0]) is not None for line in code)
-        if likely >= CODE_SHARE * len(code) and any(sure.match(line) for line in code):
+        if likely >= CODE_SHARE * len(code) and any(map(sure.match, code)):
             return language
     return None

@@ -3,10 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique
+from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique, byte_size
 
 __all__ = ["PATTERN", "abbreviate", "expand_abbreviations"]
 
@@ -30,11 +30,15 @@ _WORD: Final = re.compile(r"\w+|\s+|[^\w\s]")
 _HEADER: Final = re.compile(r"\[(.)n\1 stands for:\]\n", re.DOTALL)
 
 
-def abbreviate(text: str) -> str:
+def abbreviate(text: str, size: Callable[[str], int] = byte_size) -> str:
     """The text with repeated phrases as references, after a legend that says what they stand for.
 
     The legend is a line ``[§n§ stands for:]``, a line ``§1§="…"`` with a JSON string per phrase, and a blank line.
-    Only phrases that save more bytes than their entry costs are replaced; without any the text is as it was.
+    Only phrases are replaced that save more than their entry costs; without any the text is as it was.
+
+    Args:
+        text: What to shorten.
+        size: What must be saved beside bytes: tokens, usually.
 
     Raises:
         NotApplicableError: The text holds all characters that could mark a reference.
@@ -46,16 +50,17 @@ def abbreviate(text: str) -> str:
     body = text
     for phrase in _candidates(text):
         reference = f"{mark}{len(legend) + 1}{mark}"
-        entry = f"{reference}={json.dumps(phrase, ensure_ascii=False)}"
-        if body.count(phrase) * (_bytes(phrase) - _bytes(reference)) > _bytes(entry) + 1:
+        entry = f"{reference}={json.dumps(phrase, ensure_ascii=False)}\n"
+        times = body.count(phrase)
+        if all(times * (measure(phrase) - measure(reference)) > measure(entry) for measure in (byte_size, size)):
             body = body.replace(phrase, reference)
             legend.append(entry)
         if len(legend) == MOST_PHRASES:
             break
     if not legend:
         return text
-    short = "\n".join((f"[{mark}n{mark} stands for:]", *legend, "", body))
-    return short if _bytes(short) < _bytes(text) else text
+    short = "".join((f"[{mark}n{mark} stands for:]\n", *legend, "\n", body))
+    return short if byte_size(short) < byte_size(text) else text
 
 
 def expand_abbreviations(text: str) -> str:
@@ -72,10 +77,6 @@ def expand_abbreviations(text: str) -> str:
             return text
         phrases[reference] = json.loads(phrase)
     return re.sub(f"{mark}[0-9]+{mark}", lambda found: phrases[found[0]], body) if blank else text
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _candidates(text: str) -> list[str]:
@@ -118,8 +119,8 @@ def _repeated(words: list[str]) -> Iterator[str]:
             position += 1
 
 
-def _shrink(text: str, _goal: Goal) -> str:
-    return abbreviate(text)
+def _shrink(text: str, goal: Goal) -> str:
+    return abbreviate(text, goal.size)
 
 
 PATTERN: Final = Technique(

@@ -39,9 +39,10 @@ def extract(text: str, goal: Goal) -> str:
     Raises:
         NotApplicableError: Not one sentence fits.
     """
-    limit = goal.size_for(text)
+    whole = goal.size(text)
+    limit = goal.limit_for(whole)
     found = list(sentences(text))
-    costs = _costs(text, found, goal)
+    costs = _costs(text, found, goal, whole)
     order = sorted(range(len(found)), key=_scores(text, found).__getitem__, reverse=True)
     budget: float = limit
     for _ in range(PULLS):
@@ -54,11 +55,11 @@ def extract(text: str, goal: Goal) -> str:
     raise NotApplicableError("no sentence fits the limit")
 
 
-def _costs(text: str, found: list[tuple[int, int]], goal: Goal) -> list[float]:
+def _costs(text: str, found: list[tuple[int, int]], goal: Goal, whole: int) -> list[float]:
     """The size of each sentence: counted, or its share of the whole by characters when there are very many."""
     if len(found) <= COUNTED_SENTENCES:
         return [goal.size(f"{text[start:end]}\n") for start, end in found]
-    each = goal.size(text) / len(text)
+    each = whole / len(text)
     return [(end - start + 1) * each for start, end in found]
 
 

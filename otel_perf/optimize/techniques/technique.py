@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["DEFAULT_SHARE", "Fidelity", "Goal", "NotApplicableError", "Technique"]
+__all__ = ["DEFAULT_SHARE", "Fidelity", "Goal", "NotApplicableError", "Technique", "byte_size"]
 
 Fidelity: TypeAlias = Literal["reversible", "equivalent", "lossy"]
 """``reversible``: a function gives the input back, character by character. ``equivalent``: what the methodology
@@ -12,6 +12,11 @@ names is unchanged (the JSON value, the words and their lines). ``lossy``: somet
 
 DEFAULT_SHARE: Final = 0.5
 """The share of the text that ``truncate`` and ``summarize`` keep when no limit is given."""
+
+
+def byte_size(text: str) -> int:
+    """UTF-8 bytes of a text; half of a surrogate pair counts three."""
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 class NotApplicableError(Exception):
@@ -30,9 +35,9 @@ class Goal:
     size: Callable[[str], int]
     limit: int | None = None
 
-    def size_for(self, text: str) -> int:
-        """The limit, or half of the size of ``text`` where there is none."""
-        return int(self.size(text) * DEFAULT_SHARE) if self.limit is None else self.limit
+    def limit_for(self, whole: int) -> int:
+        """The limit, or half of ``whole``, the size of the text, where there is none."""
+        return int(whole * DEFAULT_SHARE) if self.limit is None else self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ def truncate_middle(text: str, goal: Goal) -> str:
     Raises:
         NotApplicableError: The limit has no room for the marker.
     """
-    limit = goal.size_for(text)
     whole = goal.size(text)
+    limit = goal.limit_for(whole)
     if whole <= limit:
         return text
     best = _cut(text, 0)
