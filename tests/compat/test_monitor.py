@@ -286,7 +286,7 @@ def test_the_fallback_collector_needs_no_pipeline() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"max_samples": 0}, {"max_alerts": 0}])
-def test_a_collector_that_keeps_nothing_is_refused(wrong: dict[str, int]) -> None:
+def test_a_collector_that_keeps_nothing_is_refused(wrong: dict[str, Any]) -> None:
     """A mistake of the program is told where it is made."""
     with pytest.raises(ValueError, match="positive"):
         MetricsCollector(**wrong)
@@ -386,6 +386,7 @@ def test_without_psutil_the_machine_is_unknown_and_the_rest_works() -> None:
     found = run_blocked("psutil")
 
     assert (found["commands"], found["system"]) == (1, None)
+    assert "no system metrics: psutil cannot be imported" in found["notes"]
     assert "cpu_utilization" in found["keys"]["system"]
 
 
