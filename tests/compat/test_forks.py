@@ -1,0 +1,98 @@
+"""What a forked child does with a monitor and locks that its parent's threads held."""
+
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from otel_perf.compat.benchmarker import CachePerformanceTracker, PerformanceBenchmarker
+from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.monitor import MetricsCollector
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
+    # Later Pythons warn of threads: that there are some is what is tested.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+def in_child(check: Callable[[], bool]) -> bool:
+    """Whether ``check`` is true in a forked child that ends at once, or within 30 s."""
+    child = os.fork()
+    if child == 0:
+        answered = threading.Event()
+        guard = threading.Thread(target=lambda: answered.wait(30) or os._exit(3), daemon=True)
+        guard.start()
+        code = 2
+        try:
+            code = 0 if check() else 1
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_lock_that_was_held_is_free_in_the_child() -> None:
+    """A thread of the parent holds it while another one forks."""
+    lock = ForkSafeLock()
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            release.wait(60)
+
+    def taken_in_child() -> bool:
+        with lock:
+            return True
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(60)
+    try:
+        assert in_child(taken_in_child)
+    finally:
+        release.set()
+        holder.join()
+    with lock:
+        pass
+
+
+def test_a_child_of_a_busy_parent_measures_on() -> None:
+    """Whatever the parent's other thread was doing: the child has its numbers, and adds its own."""
+    bench, tracker, stop = PerformanceBenchmarker(), CachePerformanceTracker(), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            tracker.record_hit(0.001)
+            with bench.measure_operation("in the parent", memory=False):
+                pass
+
+    def child() -> bool:
+        before = tracker.misses, len(bench.get_results("in the child"))
+        tracker.record_miss()
+        with bench.measure_operation("in the child"):
+            pass
+        return before == (0, 0) and tracker.misses == 1 and len(bench.get_results("in the child")) == 1
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        assert all(in_child(child) for _ in range(10))
+    finally:
+        stop.set()
+        worker.join()
+    assert tracker.misses == 0
+    assert bench.get_results("in the child") == []
+
+
+def test_a_monitor_goes_on_in_the_child() -> None:
+    """It has a thread of its own there, which can be ended; the parent's goes on."""
+    collector = MetricsCollector()
+    collector.start_monitoring(interval_seconds=60)
+    try:
+        assert in_child(lambda: collector.monitoring and collector.wait_until_ready(30) and collector.stop_monitoring())
+        assert collector.monitoring
+    finally:
+        collector.stop_monitoring()
+    assert in_child(lambda: not collector.monitoring)
