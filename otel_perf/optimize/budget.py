@@ -221,7 +221,11 @@ class TokenBudget(Budget):
 
 
 class CostBudget(Budget):
-    """A budget of US dollars. A call whose price is not known uses nothing of it, and is counted as unpriced."""
+    """A budget of US dollars.
+
+    A call whose price is not known uses nothing of it, and is counted as unpriced. The first costs of a process may
+    come a third of a second late: the price list is loaded beside the application.
+    """
 
     _kind = "cost"
     _remaining = BUDGET_COST_REMAINING

@@ -21,7 +21,8 @@ class ModelCallMeter:
     The official instrumentations, OpenLLMetry's and Pydantic AI's record ``gen_ai.client.operation.duration`` and
     ``gen_ai.client.token.usage`` on the global meter provider. For their spans we leave both out, since sums over
     all scopes would be twice the truth; time to the first chunk, cost and budgets are ours for all of them. Of a
-    model call inside a model call (two libraries that tell of the same call) only the outer one counts.
+    model call inside a model call (two libraries that tell of the same call) only the outer one counts,
+    where it says what it is when it starts.
     """
 
     def __init__(self, own_metrics: Sequence[str] = OWN_METRICS) -> None:

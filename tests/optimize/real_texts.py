@@ -1,5 +1,6 @@
 """1,000 real texts that every machine with Python has: code, prose, JSON, and sentences in many scripts."""
 
+import ast
 import json
 import sysconfig
 from collections.abc import Iterator
@@ -59,7 +60,21 @@ def documents() -> Iterator[str]:
         for entry in islice(one.files or (), 40)
     ]  # fmt: skip
     texts.extend(json.dumps(files[start : start + 40], indent=None if start % 80 else 1) for start in range(0, 800, 40))
-    return repeated(texts)
+    yield from repeated(texts)
+    yield from outlines()
+
+
+def outlines() -> Iterator[str]:
+    """What the standard library's modules define, as JSON: for machines on which little is installed."""
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
+        found = [
+            {"name": node.name, "line": node.lineno, "arguments": [one.arg for one in node.args.args]}
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef)
+        ]
+        if found:
+            yield json.dumps({"module": path.stem, "functions": found[:30]}, indent=len(found) % 3 or None)
 
 
 def scripts() -> Iterator[str]:
