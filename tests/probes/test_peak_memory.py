@@ -86,11 +86,9 @@ def test_memory_that_cannot_be_read_is_absent(readings: Readings, still: StillSa
 def test_a_reset_peak_is_exact_and_refused_while_another_measure_is_open() -> None:
     """In a process of its own, since the reset moves ``ru_maxrss`` too: a small peak below an old one is found."""
     program = """
-import resource
 from otel_perf.probes.operation import measure
 big = bytearray(b"x" * 4096) * 25600
 del big
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with measure("plain") as plain:
     small = bytearray(b"x" * 4096) * 2560
     del small
@@ -99,20 +97,17 @@ with measure("outer") as outer, measure("inner", reset_peak=True) as inner:
 with measure("reset", reset_peak=True) as reset:
     small = bytearray(b"x" * 4096) * 2560
     del small
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(plain.result.peak_method)
 print(inner.result.peak_method, inner.result.absent.get("rss_peak_bytes"))
 print(reset.result.peak_method, reset.result.rss_peak_bytes - reset.result.rss_before_bytes)
-print(before - after)
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    plain, inner, reset, sank = ran.stdout.splitlines()
+    plain, inner, reset = ran.stdout.splitlines()
     assert plain in {"None", "sampler"}
     assert not inner.startswith("VmHWM reset")
     method, grown = reset.rsplit(" ", 1)
     assert method == "VmHWM reset"
     assert 9 * MEBIBYTE < int(grown) < 14 * MEBIBYTE
-    assert int(sank) > 50_000
 
 
 def test_one_thread_serves_all_open_measures_and_ends_with_the_last() -> None:
@@ -121,6 +116,8 @@ def test_one_thread_serves_all_open_measures_and_ends_with_the_last() -> None:
     def samplers() -> list[threading.Thread]:
         return [thread for thread in threading.enumerate() if thread.name == "otel_perf-memory"]
 
+    for left in samplers():
+        left.join(10)
     with measure("a"), measure("b"), measure("c"):
         (thread,) = samplers()
         assert sampler.open_watches >= 3

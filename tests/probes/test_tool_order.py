@@ -8,6 +8,7 @@ import pytest
 
 import otel_perf
 from otel_perf.probes.operation import measure
+from otel_perf.runtime import active
 from otel_perf.testing.capture import Capture
 from otel_perf.testing.recording import recording
 
@@ -62,6 +63,20 @@ def test_tools_side_by_side_overlap_each_with_the_right_parent() -> None:
             spans = children_of(capture, name)
             assert len(spans) == 3
             assert max(span.start_time for span in spans) <= min(span.end_time for span in spans)
+
+
+def test_a_measured_piece_of_a_tool_is_the_tools_time() -> None:
+    """Where a turn went: an operation counts as what it is a part of, and as the application's own elsewhere."""
+    with recording() as capture:
+        with measure("request"), otel_perf.tool_call("search"), measure("parse"), measure("inner"):
+            pass
+        assert len(capture.calls) == 4
+        handle = active.current()
+        assert handle is not None
+        assert handle.engine is not None
+        (trace,) = handle.engine.look().slowest
+        parts = {node.name: node.part for node in (trace.root, *trace.nodes)}
+    assert parts == {"request": "own", "search": "tools", "parse": "tools", "inner": "tools"}
 
 
 @pytest.mark.feature("S4-41")
