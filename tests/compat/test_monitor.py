@@ -372,7 +372,7 @@ def run_blocked(*modules: str) -> Any:
 
 @pytest.mark.feature("S0-30")
 def test_the_summary_has_the_same_keys_without_prometheus_client() -> None:
-    """With its import blocked nothing is missing."""
+    """T-93: with its import blocked nothing is missing."""
     with_all, without = run_blocked(), run_blocked("prometheus_client", "opentelemetry.exporter.prometheus")
 
     assert without["keys"] == with_all["keys"]
@@ -382,7 +382,7 @@ def test_the_summary_has_the_same_keys_without_prometheus_client() -> None:
 
 @pytest.mark.feature("S0-32")
 def test_without_psutil_the_machine_is_unknown_and_the_rest_works() -> None:
-    """Same keys, ``None`` for what nobody can look at, commands counted."""
+    """T-93: same keys, ``None`` for what nobody can look at, commands counted; the status says so."""
     found = run_blocked("psutil")
 
     assert (found["commands"], found["system"]) == (1, None)
