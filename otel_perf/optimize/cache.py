@@ -183,7 +183,7 @@ class ResultCache(Generic[K, V]):
             ValueError: ``ttl_seconds`` is not above 0.
         """
         _check(None, None, (ttl_seconds,), 0.0)
-        entry = self._core.policy.value(value, _nanoseconds(seconds), _nanoseconds(ttl_seconds))
+        entry = self._core.policy.value(value, _nanoseconds(seconds) or 0, _nanoseconds(ttl_seconds))
         self._core.put(key, entry)
         self._save_if_due()
 

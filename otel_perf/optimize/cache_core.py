@@ -7,6 +7,7 @@ from threading import RLock
 from typing import Any, Final, Generic, TypeVar, cast
 
 from otel_perf.core.guard import guard
+from otel_perf.core.tallies import BATCH
 from otel_perf.optimize.cache_entries import NEVER_NS, CacheEntries, Entry
 from otel_perf.optimize.cache_tally import CacheTally
 from otel_perf.optimize.single_flight import ABANDONED, Flight, Flights, following
@@ -40,7 +41,7 @@ class CachePolicy:
     size_of: Callable[[Any], int] | None
     now_ns: Callable[[], int]
 
-    def value(self, value: V, cost_ns: int | None, ttl_ns: int | None = None) -> Entry[V]:
+    def value(self, value: V, cost_ns: int, ttl_ns: int | None = None) -> Entry[V]:
         """An entry of a value, made now."""
         negative = value is None and self.negative_ttl_ns is not None
         usual = self.negative_ttl_ns if negative else self.ttl_ns
@@ -89,11 +90,13 @@ class CacheCore(Generic[K, V]):
         self._flights = Flights()
         self._now_ns = policy.now_ns
         self.tally = CacheTally(name, self._lock, entries.evicted, sized=policy.size_of is not None)
+        self._recent = self.tally.hit_times.recent
 
     # -- looking up ----------------------------------------------------------------------------------------------
 
     def find(self, key: K, started_ns: int) -> Entry[V] | None:
-        """The entry of a key, counted as a hit."""
+        """The entry of a key, counted as a hit. In line on purpose: this is what a hit costs."""
+        tally, recent = self.tally, self._recent
         with self._lock:
             entry = self._by_key.get(key)
             if entry is None:
@@ -102,11 +105,10 @@ class CacheCore(Generic[K, V]):
                 self._expire(started_ns)
                 return None
             self._by_key.move_to_end(key)
-            tally = self.tally
-            if entry.cost_ns is not None:
-                tally.saved_ns += entry.cost_ns
-                tally.priced_hits += 1
-            tally.hit_times.add(self._now_ns() - started_ns)
+            tally.saved_ns += entry.cost_ns
+            recent.append(self._now_ns() - started_ns)
+            if len(recent) >= BATCH:
+                tally.hit_times.sort()
             return entry
 
     def seek(self, key: K, started_ns: int, *, in_task: bool) -> "Entry[V] | Computation[K, V] | Flight":
@@ -245,7 +247,7 @@ class Computation(Generic[K, V]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         policy = self._core.policy
-        cost_ns = policy.now_ns() - self._begun_ns
+        cost_ns = max(1, policy.now_ns() - self._begun_ns)
         self._following.__exit__(None, None, None)
         entry: Entry[V] | None = None
         if error is None:

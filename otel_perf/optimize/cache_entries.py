@@ -27,7 +27,7 @@ class Entry(Generic[V]):
         value: What was cached; of a cached failure ``None``.
         error: The exception that was cached in place of a value.
         expires_ns: Monotonic time from which it counts as absent.
-        cost_ns: How long making it took, as measured; ``None`` where nobody measured.
+        cost_ns: How long making it took, as measured; 0 where nobody measured.
         size_bytes: Estimated size of key and value; 0 where sizes are not estimated.
     """
 
@@ -38,7 +38,7 @@ class Entry(Generic[V]):
         value: V,
         expires_ns: int = NEVER_NS,
         *,
-        cost_ns: int | None = None,
+        cost_ns: int = 0,
         size_bytes: int = 0,
         error: Exception | None = None,
     ) -> None:

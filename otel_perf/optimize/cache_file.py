@@ -65,13 +65,13 @@ class KeptValue(NamedTuple):
         key: Its key: text, a number, a truth value, ``None``, or a tuple of these.
         value: The value.
         expires_unix_ns: Unix time in nanoseconds from which it does not count; ``None`` for ever.
-        cost_ns: What making it took; ``None`` where nobody measured.
+        cost_ns: What making it took; 0 where nobody measured.
     """
 
     key: Hashable
     value: Any
     expires_unix_ns: int | None
-    cost_ns: int | None
+    cost_ns: int
 
 
 class Contents(NamedTuple):

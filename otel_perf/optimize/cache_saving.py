@@ -119,13 +119,12 @@ class CacheSaving:
                 return False
             self._core.saved(unsaved)
         self._count("save", "ok")
-        attributes = {
-            "otel_perf.cache.name": self._name,
+        sizes = {
             "otel_perf.cache.file.entries": written.entries,
             "otel_perf.cache.file.skipped": written.skipped,
             "otel_perf.cache.file.size": written.size_bytes,
         }
-        emit(Event(CACHE_SAVED_EVENT, attributes))
+        emit(Event(CACHE_SAVED_EVENT, {"otel_perf.cache.name": self._name, **sizes}))
         return True
 
     def _kept(self) -> Iterator[KeptValue]:

@@ -17,7 +17,7 @@ from otel_perf.core.cache_signals import (
 )
 from otel_perf.core.measurements import Measurement
 from otel_perf.core.signal_spec import MetricSpec
-from otel_perf.core.tallies import Distribution, Names
+from otel_perf.core.tallies import Distribution, tallies
 
 __all__ = ["CacheStatistics", "CacheTally", "label_of"]
 
@@ -26,11 +26,11 @@ NAME_LIMIT: Final = 40
 PATIENCE_SECONDS: Final = 0.05
 """A cache is locked for microseconds. Whoever finds it locked for longer leaves its counts for the next time."""
 FAST_SECONDS: Final = 0.001
-_names: Final = Names(NAME_LIMIT)
+_names: Final = tallies.names(NAME_LIMIT)
 
 
 def label_of(name: str) -> str:
-    """The label of a cache: its name, or ``_OTHER`` beyond the first 40."""
+    """The label of a cache in the present recording: its name, or ``_OTHER`` beyond the first 40."""
     return _names.label(name)
 
 
@@ -82,7 +82,7 @@ class CacheTally:
     Attributes:
         hit_times, miss_times, coalesced_times: Durations, which are the counts too.
         bypassed: Calls without a key.
-        saved_ns, priced_hits: Measured cost of what hits found, and how many hits had one.
+        saved_ns: Measured cost of what hits found.
         evicted: Entries given up, by reason (the counter of the entries themselves).
         entries, size_bytes: What the cache holds.
         sized: Whether ``size_bytes`` is estimated.
@@ -90,12 +90,12 @@ class CacheTally:
 
     def __init__(self, name: str, lock: "RLock", evicted: "Counter[Any]", *, sized: bool) -> None:
         """Start at zero."""
-        self._label: Final = label_of(name)
+        self._name: Final = name
         self.lock = lock
         self.hit_times = Distribution(LOOKUP_SECONDS)
         self.miss_times = Distribution(LOOKUP_SECONDS)
         self.coalesced_times = Distribution(LOOKUP_SECONDS)
-        self.bypassed = self.saved_ns = self.priced_hits = self.entries = self.size_bytes = 0
+        self.bypassed = self.saved_ns = self.entries = self.size_bytes = 0
         self.evicted: Counter[str] = evicted
         self.sized = sized
         self._handed: Counter[tuple[str, str | None]] = Counter()
@@ -111,7 +111,7 @@ class CacheTally:
                 evictions=dict(self.evicted),
                 entries=self.entries,
                 size_bytes=self.size_bytes if self.sized else None,
-                saved_seconds=self.saved_ns / 1e9 if self.priced_hits else None,
+                saved_seconds=self.saved_ns / 1e9 if self.saved_ns else None,
                 fast_hits=self.hit_times.within(FAST_SECONDS),
             )
 
@@ -143,12 +143,13 @@ class CacheTally:
                 self.lock.release()
 
     def _new_numbers(self, time_ns: int) -> Iterator[Measurement]:
+        name = label_of(self._name)
         for metric, label, total in self._totals():
             new = total - self._handed[metric.name, label]
             if new:
                 self._handed[metric.name, label] = total
                 value = new / 1e9 if metric is CACHE_SAVED else new
-                labels = (self._label,) if label is None else (self._label, label)
+                labels = (name,) if label is None else (name, label)
                 yield Measurement(metric, value, labels, time_ns)
 
     def _totals(self) -> Iterator[tuple[MetricSpec, str | None, int]]:
@@ -163,6 +164,7 @@ class CacheTally:
             yield CACHE_EVICTIONS, reason, evicted
 
     def _new_times(self, time_ns: int) -> Iterator[Measurement]:
-        yield from self.hit_times.take(CACHE_LOOKUPS, (self._label, "hit"), time_ns)
-        yield from self.miss_times.take(CACHE_LOOKUPS, (self._label, "miss"), time_ns)
-        yield from self.coalesced_times.take(CACHE_LOOKUPS, (self._label, "coalesced"), time_ns)
+        name = label_of(self._name)
+        yield from self.hit_times.take(CACHE_LOOKUPS, (name, "hit"), time_ns)
+        yield from self.miss_times.take(CACHE_LOOKUPS, (name, "miss"), time_ns)
+        yield from self.coalesced_times.take(CACHE_LOOKUPS, (name, "coalesced"), time_ns)

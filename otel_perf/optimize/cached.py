@@ -79,13 +79,15 @@ def cached(  # noqa: PLR0913 - options of their own, by keyword
 
     def decorate(target: Callable[..., Any]) -> Callable[..., Any]:
         _check(target)
-        kept: ResultCache[Any, Any] = cache or ResultCache(
-            name or str(getattr(target, "__qualname__", None) or type(target).__qualname__),
-            max_entries=max_entries,
-            max_bytes=max_bytes,
-            ttl_seconds=ttl_seconds,
-            negative_ttl_seconds=negative_ttl_seconds,
-        )
+        kept = cache
+        if kept is None:  # an empty cache is false, as any container
+            kept = ResultCache(
+                name or str(getattr(target, "__qualname__", None) or type(target).__qualname__),
+                max_entries=max_entries,
+                max_bytes=max_bytes,
+                ttl_seconds=ttl_seconds,
+                negative_ttl_seconds=negative_ttl_seconds,
+            )
         make_key = _key_maker(target, key, kept, shared=cache is not None)
         shell = _cache_coroutine if inspect.iscoroutinefunction(target) else _cache_function
         wrapped = functools.wraps(target)(shell(target, kept, make_key))

@@ -64,7 +64,7 @@ class _LruTally:
     """Strictly private: the counts of one ``lru_cache``."""
 
     def __init__(self, name: str, function: Any) -> None:
-        self._label = label_of(name)
+        self._name = name
         self._function = weakref.ref(function)
         self._seen: Counter[tuple[str, str | None]] = Counter()
         self._entries = 0
@@ -82,6 +82,7 @@ class _LruTally:
         self._seen.pop((CACHE_ENTRIES.name, None), None)
 
     def _new(self, time_ns: int) -> Iterator[Measurement]:
+        name = label_of(self._name)
         function = self._function()
         hits, misses, _, entries = (0, 0, None, 0) if function is None else function.cache_info()
         if function is not None:
@@ -90,11 +91,11 @@ class _LruTally:
                 self._seen[CACHE_REQUESTS.name, result] = total
                 new = total - seen if total >= seen else total  # cleared meanwhile
                 if new:
-                    yield Measurement(CACHE_REQUESTS, new, (self._label, result), time_ns)
+                    yield Measurement(CACHE_REQUESTS, new, (name, result), time_ns)
         held = self._seen[CACHE_ENTRIES.name, None]
         self._seen[CACHE_ENTRIES.name, None] = entries
         if entries != held:
-            yield Measurement(CACHE_ENTRIES, entries - held, (self._label,), time_ns)
+            yield Measurement(CACHE_ENTRIES, entries - held, (name,), time_ns)
 
 
 class CountedCache:

@@ -61,7 +61,7 @@ class Limit:
             @functools.wraps(function)
             async def limited(*args: Any, **kwargs: Any) -> Any:
                 await self._pass_in_task(self._key_of(args, kwargs))
-                return await function(*args, **kwargs)  # type: ignore[arg-type]
+                return await function(*args, **kwargs)
 
             decorated = limited
         else:
@@ -69,7 +69,7 @@ class Limit:
             @functools.wraps(function)
             def plainly_limited(*args: Any, **kwargs: Any) -> Any:
                 self._pass(self._key_of(args, kwargs))
-                return function(*args, **kwargs)  # type: ignore[arg-type]
+                return function(*args, **kwargs)
 
             decorated = plainly_limited
         return decorated  # type: ignore[no-any-return]

@@ -133,9 +133,11 @@ class RateLimiter(ABC):
     async def aacquire(
         self, key: Hashable = None, cost: float = 1, *, timeout_seconds: float | None = None
     ) -> Decision:
-        """The same without holding up the event loop. A task that is cancelled while it waits has spent nothing,
-        except where somebody has lined up behind it: then its turn goes unused.
-        """  # noqa: D205 - one sentence
+        """The same without holding up the event loop.
+
+        A task that is cancelled while it waits has spent nothing, unless somebody has lined up behind it: then its
+        turn goes unused.
+        """
         found = self._ask(key, cost, timeout_seconds)
         if isinstance(found, Decision):
             return found

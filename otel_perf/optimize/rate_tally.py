@@ -17,14 +17,14 @@ from otel_perf.core.rate_limit_signals import (
     WAIT_SECONDS,
 )
 from otel_perf.core.signal_spec import MetricSpec
-from otel_perf.core.tallies import Distribution, Names
+from otel_perf.core.tallies import Distribution, tallies
 
 __all__ = ["RateLimitStatistics", "RateTally"]
 
 NAME_LIMIT: Final = 100
 """Limiters with a label of their own: with two decisions each they fill the 200 series of a metric."""
 PATIENCE_SECONDS: Final = 0.05
-_names: Final = Names(NAME_LIMIT)
+_names: Final = tallies.names(NAME_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class RateTally:
 
     def __init__(self, name: str, lock: "RLock") -> None:
         """Start at zero."""
-        self._label: Final = _names.label(name)
+        self._name: Final = name
         self.lock = lock
         self.allowed = self.denied = self.keys = self.forgotten = 0
         self.check_times = Distribution(CHECK_SECONDS)
@@ -102,14 +102,15 @@ class RateTally:
                 self.lock.release()
 
     def _new(self, time_ns: int) -> Iterator[Measurement]:
+        name = _names.label(self._name)
         for metric, label, total in self._totals():
             new = total - self._handed[metric.name, label]
             if new:
                 self._handed[metric.name, label] = total
-                labels = (self._label,) if label is None else (self._label, label)
+                labels = (name,) if label is None else (name, label)
                 yield Measurement(metric, new, labels, time_ns)
-        yield from self.check_times.take(RATE_LIMIT_CHECKS, (self._label,), time_ns)
-        yield from self.wait_times.take(RATE_LIMIT_WAITS, (self._label,), time_ns)
+        yield from self.check_times.take(RATE_LIMIT_CHECKS, (name,), time_ns)
+        yield from self.wait_times.take(RATE_LIMIT_WAITS, (name,), time_ns)
 
     def _totals(self) -> Iterator[tuple[MetricSpec, str | None, int]]:
         yield RATE_LIMIT_DECISIONS, "allow", self.allowed

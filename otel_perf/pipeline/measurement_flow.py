@@ -1,6 +1,7 @@
 """Measurements on their way from the intake to the parts that read them, and their exact account."""
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ ASSIST: Final = 16
 ASSIST_WAIT_SECONDS: Final = 0.0005
 GATHER_NS: Final = 1_000_000_000
 """How old the counts of tallies may be that nobody waits for."""
+GATHER_WAIT_SECONDS: Final = 0.5
 
 
 class MeasurementReader(Protocol):
@@ -49,6 +51,7 @@ class MeasurementFlow:
     def reset(self) -> None:
         """Start at zero; what tallies counted until now belongs to nobody, or to the parent process."""
         tallies.restart()
+        self._gathering = threading.Lock()
         self._gathered_ns = clock.monotonic_ns()
         self._recorded = self._invalid = 0
         self._dropped = itertools.count()
@@ -61,9 +64,17 @@ class MeasurementFlow:
         self._intake.measurement_mark = self._max_waiting // 2
 
     def gather(self) -> None:
-        """Have the tallies hand in what they have counted. Past the bound of the queue: it is little, and exact."""
-        self._gathered_ns = clock.monotonic_ns()
-        self._intake.measurements.extend(tallies.take())
+        """Have the tallies hand in what they have counted. Past the bound of the queue: it is little, and exact.
+
+        Whoever comes while another gathers waits for that one, so that nothing is under way when this returns.
+        """
+        if not self._gathering.acquire(timeout=GATHER_WAIT_SECONDS):
+            return
+        try:
+            self._gathered_ns = clock.monotonic_ns()
+            self._intake.measurements.extend(tallies.take())
+        finally:
+            self._gathering.release()
 
     def handle(self, size: int = SLICE) -> int:
         """Take up to ``size`` and hand them on; how many."""
