@@ -18,9 +18,8 @@ from otel_perf.core.custom_metrics import MetricKind, record_custom_metric
 from otel_perf.core.events import Event
 from otel_perf.core.kpis import record_adaptation, record_kpi
 
-__all__ = ["API_VERSION", "GROUP", "FinishedCall", "MeasuredValue", "Plugin", "PluginHost"]
+__all__ = ["API_VERSION", "FinishedCall", "MeasuredValue", "Plugin", "PluginHost"]
 
-GROUP: Final = "otel_perf.plugins"
 API_VERSION: Final = 1
 """Grows when something is taken away or changes its meaning; what is added does not change it."""
 

@@ -8,7 +8,6 @@ from opentelemetry.trace import TracerProvider
 
 from otel_perf.config.loaded import Loaded
 from otel_perf.core import clock
-from otel_perf.core.custom_metrics import custom_metrics
 from otel_perf.core.events import EventBalance
 from otel_perf.core.guard import guard, logger
 from otel_perf.core.intake import intake
@@ -228,7 +227,7 @@ class Engine:
     def after_fork_in_child(self) -> None:
         """Start empty: the parent delivers what was recorded before the fork, and counts it."""
         intake.forget()
-        custom_metrics.after_fork_in_child()
+        self._release_custom_metrics()
         self.statistics.forget()
         if self._provision is not None and self._provision.processors is not None:
             self.resource = self._provision.provider.resource
@@ -241,6 +240,12 @@ class Engine:
         self.worker.after_fork_in_child()
         self._ticker.after_fork_in_child()
         self._termination.after_fork_in_child()
+
+    @staticmethod
+    def _release_custom_metrics() -> None:
+        from otel_perf.core.custom_metrics import custom_metrics
+
+        custom_metrics.after_fork_in_child()
 
     # -- looking at it ---------------------------------------------------------------------------------------------
 

@@ -6,25 +6,29 @@ that ends with it; what is recorded meanwhile is kept for the plugins that may b
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_perf.core import clock
 from otel_perf.core.background import background_thread
 from otel_perf.core.events import Event
 from otel_perf.core.guard import guard, logger
 from otel_perf.core.measurements import Measurement
-from otel_perf.core.plugin import GROUP
 from otel_perf.core.records import ToolCall
-from otel_perf.runtime.plugin_runner import Loadable, PluginRunner, Topic
 
-__all__ = ["Plugins", "installed_plugins"]
+if TYPE_CHECKING:
+    from otel_perf.runtime.plugin_runner import Loadable, PluginRunner, Topic
+
+__all__ = ["GROUP", "Plugins", "installed_plugins"]
+
+GROUP: Final = "otel_perf.plugins"
+"""The group of entry points."""
 
 MOST_PLUGINS: Final = 32
 MOST_EARLY: Final = 10_000
 """Records that are kept until it is known which plugins there are."""
 
 
-def installed_plugins() -> Iterable[Loadable]:
+def installed_plugins() -> "Iterable[Loadable]":
     """The entry points of the group ``otel_perf.plugins``, by name, each name once."""
     from importlib.metadata import entry_points
 
@@ -43,7 +47,7 @@ class Plugins:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._early: list[tuple[Topic, Sequence[Any]]] | None = None
-        self._early_items = 0
+        self._early_items = self._early_lost = 0
         self._runners: tuple[PluginRunner, ...] = ()
         self._search: threading.Thread | None = None
 
@@ -55,18 +59,30 @@ class Plugins:
             self._search.start()
 
     def _begin(self) -> None:
-        found = list(guard.call("plugins", installed_plugins) or ())
+        runners = guard.call("plugins", self._started) or ()
+        with self._lock:
+            for topic, records in self._early or ():
+                for runner in runners:
+                    runner.offer(topic, records)
+            for runner in runners:
+                runner.dropped += self._early_lost
+            self._early = None
+            self._runners = runners
+
+    @staticmethod
+    def _started() -> "tuple[PluginRunner, ...]":
+        """A runner for each plugin that there is; nothing more is imported where there is none."""
+        found = list(installed_plugins())
+        if not found:
+            return ()
+        from otel_perf.runtime.plugin_runner import PluginRunner
+
         if len(found) > MOST_PLUGINS:
             logger.warning("otel_perf: %d plugins are installed; the first %d are used", len(found), MOST_PLUGINS)
         runners = tuple(map(PluginRunner, found[:MOST_PLUGINS]))
         for runner in runners:
             runner.start()
-        with self._lock:
-            for topic, records in self._early or ():
-                for runner in runners:
-                    runner.offer(topic, records)
-            self._early = None
-            self._runners = runners
+        return runners
 
     def notes(self) -> Iterable[str]:
         """What a user should know of plugins, one line each."""
@@ -116,7 +132,7 @@ class Plugins:
     def on_overflow(self, call: ToolCall) -> None:
         """A dropped call is in the ledger."""
 
-    def _offer(self, topic: Topic, records: Sequence[Any]) -> None:
+    def _offer(self, topic: "Topic", records: Sequence[Any]) -> None:
         if records and self._early is not None:
             with self._lock:
                 if self._early is not None:
@@ -125,7 +141,9 @@ class Plugins:
         for runner in self._runners:
             runner.offer(topic, records)
 
-    def _keep(self, topic: Topic, records: Sequence[Any]) -> None:
+    def _keep(self, topic: "Topic", records: Sequence[Any]) -> None:
         if self._early is not None and self._early_items + len(records) <= MOST_EARLY:
             self._early.append((topic, records))
             self._early_items += len(records)
+        else:
+            self._early_lost += len(records)

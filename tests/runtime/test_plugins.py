@@ -12,9 +12,10 @@ import pytest
 import otel_perf
 from otel_perf.core.events import Event
 from otel_perf.core.guard import guard
-from otel_perf.core.plugin import GROUP, FinishedCall, MeasuredValue, PluginHost
+from otel_perf.core.plugin import FinishedCall, MeasuredValue, PluginHost
 from otel_perf.runtime import plugins as plugins_module
 from otel_perf.runtime.handle import Handle
+from otel_perf.runtime.plugins import GROUP
 from tests.behaviour.processes import seen_by
 
 INSTALLED = """
