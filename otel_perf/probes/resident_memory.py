@@ -13,6 +13,7 @@ __all__ = ["HIGH_WATER_NAME", "Resident", "read_resident", "read_rss", "reset_hi
 HIGH_WATER_NAME: Final = {"linux": "VmHWM", "win32": "peak_wset", "darwin": "ru_maxrss"}.get(sys.platform, "ru_maxrss")
 """What the operating system calls the highest resident memory so far."""
 
+ON_LINUX: Final = sys.platform.startswith("linux")
 STATUS: Final = "/proc/self/status"
 STATM: Final = "/proc/self/statm"
 CLEAR_REFS: Final = "/proc/self/clear_refs"
@@ -40,7 +41,7 @@ UNKNOWN: Final = Resident(None, None)
 
 def read_resident() -> Resident:
     """Resident memory now and its high-water mark, both of one reading. Never raises."""
-    if not sys.platform.startswith("linux"):
+    if not ON_LINUX:
         return _read_elsewhere()
     try:
         text = _content(STATUS)
@@ -51,7 +52,7 @@ def read_resident() -> Resident:
 
 def read_rss() -> int | None:
     """Resident memory now, in bytes: pages of ``/proc/self/statm`` by the page size, half the cost of ``status``."""
-    if not sys.platform.startswith("linux"):
+    if not ON_LINUX:
         return _read_elsewhere().rss_bytes
     try:
         return int(_content(STATM).split(b" ", 2)[1]) * PAGE_BYTES

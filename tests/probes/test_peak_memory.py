@@ -175,7 +175,7 @@ def test_tracing_that_somebody_stopped_gives_no_number() -> None:
 
 def test_other_systems_are_asked_through_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows and macOS have no /proc: resident memory comes from psutil, or is absent without it."""
-    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(resident_memory, "ON_LINUX", False)
     assert resident_memory.read_resident().rss_bytes
     assert resident_memory.read_rss()
     monkeypatch.setitem(sys.modules, "psutil", None)
