@@ -166,6 +166,10 @@ class Capture:
             for metric in scope.metrics
         }
 
+    def look_at_the_system(self) -> None:
+        """Read the machine, the process and the GPU now; nothing else does, since no thread runs."""
+        self._engine.probing.read()
+
     def tree(self) -> str:
         """The spans as an indented text, one line each, siblings by their start: good for literal comparison."""
         spans = sorted(self.spans, key=lambda span: (span.start_time or 0, span.context.span_id if span.context else 0))
