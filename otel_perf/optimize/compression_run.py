@@ -3,18 +3,23 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from otel_perf.core import clock
 from otel_perf.core.guard import guard
 from otel_perf.optimize.compression_result import CompressionStep
 from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique, byte_size
 from otel_perf.optimize.token_counter import TokenCounter
+from otel_perf.optimize.token_estimate import TokenEstimator
 
 __all__ = ["CompressionRun", "QualityCheck", "Target"]
 
 QualityCheck: TypeAlias = Callable[[str, str], bool | float]
 """Called with the input of the compression and the text after a step; a verdict, or a score."""
+
+
+COUNTING: Final = "capture.count_tokens"
+"""The stage of errors of a token counter: one of those that are logged without their texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,14 @@ class CompressionRun:
     applied: list[Technique] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        """Measure the input."""
+        """Measure the input; a counter that fails is replaced by the estimator, and the result says so."""
         self.text = self.original
         self.size = byte_size(self.text)
-        self.tokens = self.counter.count(self.text)
+        tokens = guard.call(COUNTING, self.counter.count, self.text)
+        if tokens is None:
+            self.counter = TokenEstimator()
+            tokens = self.counter.count(self.text)
+        self.tokens = tokens
 
     def again(self) -> "CompressionRun":
         """The same input with nothing done yet, without measuring it anew. To be called before the first step."""
@@ -125,7 +134,9 @@ class CompressionRun:
         if text == self.text:
             return "no gain"
         size = byte_size(text)
-        tokens = self.counter.count(text)
+        tokens = guard.call(COUNTING, self.counter.count, text)
+        if tokens is None:
+            return "the token counter failed"
         if size > self.size or tokens > self.tokens or (size, tokens) == (self.size, self.tokens):
             return "no gain"
         refusal = self._judge(text)

@@ -251,6 +251,19 @@ def test_a_technique_with_a_fault_does_not_reach_the_application() -> None:
     assert guard.total() == before + 1
 
 
+def test_a_token_counter_that_fails_is_replaced_by_the_estimate() -> None:
+    """The result says so, and the application is not affected."""
+
+    class Broken(Words):
+        def count(self, text: str) -> int:
+            if "  " in text:
+                raise OSError(text)
+            return super().count(text)
+
+    result = compress("a  b", "whitespace", counter=Broken())
+    assert (result.text, result.estimated, result.token_method) == ("a b", True, "estimate/o200k_base")
+
+
 @pytest.mark.feature("S0-41")
 def test_history_counts_all_and_keeps_the_last() -> None:
     """Sums over everything, a bounded ring, no texts; from many threads."""
@@ -284,7 +297,7 @@ def test_the_history_of_names_is_bounded() -> None:
         CompressionHistory(-1)
 
 
-@pytest.mark.feature("S0-27")
+@pytest.mark.feature("S0-27", "S0-40", "S0-41")
 def test_each_compression_is_one_point(otel_perf_capture: Any) -> None:
     """Ratio, duration, tokens and bytes before and after, by technique; estimates are marked."""
     compressor = Compressor("whitespace", counter=Words())

@@ -126,6 +126,29 @@ def test_a_table_names_its_keys_once() -> None:
     assert make_tables(json.dumps({"total": 2, "items": rows})) == f'{{"total":2,"items":{table}}}'
 
 
+ROWS = st.lists(st.fixed_dictionaries({"at": NUMBERS, "event": st.text(max_size=5), "more": VALUES}), max_size=6)
+
+
+@given(ROWS, st.booleans())
+def test_lines_of_objects_become_one_table_and_come_back(rows: list[dict[str, Any]], other: bool) -> None:
+    """Line by line the same value, also where one line has other keys."""
+    lines = [json.dumps(row) for row in rows] + ['{"at": [{"a": 1}, {"a": 2}]}'] * other
+    result = Compressor(["json_table"]).compress("\n".join(lines))
+    restored = result.restore().split("\n")
+    assert len(restored) == max(1, len(lines))
+    assert all(same(json.loads(one), json.loads(line)) for one, line in zip(restored, lines, strict=False))
+
+
+def test_a_table_in_the_text_already_is_left_alone() -> None:
+    """Otherwise it would come back as a list."""
+    block = '```json\n{"_columns": ["a"], "_rows": [[1], [2]]}\n```\n'
+    text = block + '```json\n[{"key of a row": 1}, {"key of a row": 2}, {"key of a row": 3}]\n```\n'
+    assert compress(text, "json_table").text == text
+    lines = '{"event": "start", "n": 1}\n' * 4
+    rows = ",".join(['["start",1]'] * 4)
+    assert compress(lines, "json_table").text == f'{{"_columns":["event","n"],"_lines":[{rows}]}}'
+
+
 def word_lines(text: str) -> list[list[str]]:
     """The words of each line that has some."""
     return [words for line in text.split("\n") if (words := line.split())]

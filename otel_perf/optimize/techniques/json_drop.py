@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from otel_perf.optimize.techniques.json_text import dump_json, parse_json, rewrite_json
-from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique
+from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, NothingFoundError, Technique
 
 __all__ = ["JSON_DROP", "drop_redundant"]
 
@@ -62,7 +62,7 @@ def drop_redundant(document: str) -> str:
     except RecursionError:
         raise NotApplicableError("JSON that is nested too deeply") from None
     if not reduction.dropped:
-        raise NotApplicableError("no null members and no repeated objects")
+        raise NothingFoundError("no null members and no repeated objects")
     return dump_json(reduced)
 
 

@@ -3,12 +3,16 @@
 from typing import Any, Final
 
 from otel_perf.optimize.techniques.json_text import dump_json, parse_json, rewrite_json
-from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, Technique
+from otel_perf.optimize.techniques.technique import Goal, NotApplicableError, NothingFoundError, Technique
 
 __all__ = ["JSON_TABLE", "expand_tables", "make_tables"]
 
 COLUMNS: Final = "_columns"
 ROWS: Final = "_rows"
+LINES: Final = "_lines"
+"""Instead of ``_rows`` where each row was a line of its own."""
+
+_NOTATIONS: Final = ({COLUMNS, ROWS}, {COLUMNS, LINES})
 
 
 def make_tables(document: str) -> str:
@@ -27,18 +31,49 @@ def make_tables(document: str) -> str:
     except RecursionError:
         raise NotApplicableError("JSON that is nested too deeply") from None
     if not made:
-        raise NotApplicableError("no list of objects with the same keys")
+        raise NothingFoundError("no list of objects with the same keys")
     return dump_json(tables)
 
 
 def expand_tables(document: str) -> str:
-    """The document with its tables as lists of objects again: ``json.loads`` gives what it gave before."""
-    return rewrite_json(document, lambda one: dump_json(_lists(parse_json(one))))
+    """The document with its tables as lists (or lines) of objects again: ``json.loads`` gives what it gave before."""
+    return rewrite_json(document, _expand)
+
+
+def make_line_table(text: str) -> str:
+    """Lines of JSON objects that have the same keys in the same order as one table, its rows under ``_lines``.
+
+    Raises:
+        NotApplicableError: The lines are no JSON.
+        NothingFoundError: They are not at least two objects with the same keys.
+    """
+    if text.lstrip()[:1] != "{" or "\n" not in text.strip():
+        raise NothingFoundError("no lines of objects with the same keys")
+    values = [parse_json(line) for line in text.split("\n") if line.strip()]
+    columns = _shared_keys(values)
+    if columns is None:
+        raise NothingFoundError("no lines of objects with the same keys")
+    try:
+        rows = [[_tables(item, []) for item in value.values()] for value in values]
+    except RecursionError:
+        raise NotApplicableError("JSON that is nested too deeply") from None
+    return dump_json({COLUMNS: columns, LINES: rows})
+
+
+def _expand(document: str) -> str:
+    value = parse_json(document)
+    if isinstance(value, dict) and value.keys() == {COLUMNS, LINES}:
+        return "\n".join(map(dump_json, _objects(value[COLUMNS], value[LINES])))
+    return dump_json(_lists(value))
+
+
+def _objects(columns: list[str], rows: list[Any]) -> list[Any]:
+    return [dict(zip(columns, map(_lists, row), strict=True)) for row in rows]
 
 
 def _tables(value: Any, made: list[int]) -> Any:
     if isinstance(value, dict):
-        if value.keys() == {COLUMNS, ROWS}:
+        if value.keys() in _NOTATIONS:
             raise NotApplicableError("the JSON holds a table already")
         return {key: _tables(item, made) for key, item in value.items()}
     if not isinstance(value, list):
@@ -65,18 +100,23 @@ def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() == {COLUMNS, ROWS}:
-        return [dict(zip(value[COLUMNS], map(_lists, row), strict=True)) for row in value[ROWS]]
+        return _objects(value[COLUMNS], value[ROWS])
     return {key: _lists(item) for key, item in value.items()}
 
 
 def _shrink(text: str, _goal: Goal) -> str:
-    return rewrite_json(text, make_tables)
+    if f'"{COLUMNS}"' in text:
+        raise NotApplicableError(f"the text holds {COLUMNS} already")
+    try:
+        return make_line_table(text)
+    except NotApplicableError:
+        return rewrite_json(text, make_tables)
 
 
 JSON_TABLE: Final = Technique(
     "json_table",
     "equivalent",
-    "JSON lists of objects with the same keys become tables: the keys once, then a row of values per object. "
+    "JSON lists, and lines, of objects with the same keys become tables: the keys once, then a row of values each. "
     "restore() gives a document of which json.loads gives the same value.",
     _shrink,
     expand_tables,

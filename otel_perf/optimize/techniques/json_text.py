@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from otel_perf.optimize.techniques.fences import rewrite_fences
-from otel_perf.optimize.techniques.technique import NotApplicableError
+from otel_perf.optimize.techniques.technique import NotApplicableError, NothingFoundError
 
 __all__ = ["dump_json", "parse_json", "rewrite_json"]
 
@@ -81,6 +81,18 @@ def rewrite_json(text: str, rewrite: Callable[[str], str]) -> str:
 
 
 def _rewrite_lines(text: str, rewrite: Callable[[str], str]) -> str:
-    """One document per line: all lines or none."""
+    """One document per line: every line must be one, and one of them must have something to shorten."""
     lines = text.split("\n")
-    return "\n".join(rewrite(line) if line.strip() else line for line in lines)
+    nothing: list[NothingFoundError] = []
+
+    def rewritten(line: str) -> str:
+        try:
+            return rewrite(line)
+        except NothingFoundError as error:
+            nothing.append(error)
+            return line
+
+    told = [rewritten(line) if line.strip() else line for line in lines]
+    if len(nothing) == sum(1 for line in lines if line.strip()):
+        raise nothing[0]
+    return "\n".join(told)

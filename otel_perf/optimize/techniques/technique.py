@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["DEFAULT_SHARE", "Fidelity", "Goal", "NotApplicableError", "Technique", "byte_size"]
+__all__ = ["DEFAULT_SHARE", "Fidelity", "Goal", "NotApplicableError", "NothingFoundError", "Technique", "byte_size"]
 
 Fidelity: TypeAlias = Literal["reversible", "equivalent", "lossy"]
 """``reversible``: a function gives the input back, character by character. ``equivalent``: what the methodology
@@ -21,6 +21,10 @@ def byte_size(text: str) -> int:
 
 class NotApplicableError(Exception):
     """The technique cannot work on this text; its message is the reason in the record of the step."""
+
+
+class NothingFoundError(NotApplicableError):
+    """The text is what the technique works on, but holds nothing for it to shorten."""
 
 
 @dataclass(frozen=True, slots=True)
