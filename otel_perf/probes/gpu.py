@@ -22,15 +22,16 @@ RETRY_SECONDS: Final = 600.0
 
 
 def load_nvml() -> Any:
-    """The module ``pynvml`` of the extra ``gpu``.
+    """The module ``pynvml`` of the extra ``gpu``; ``None`` without it, and without a driver, which is looked for first.
 
-    Raises:
-        ImportError: It is not installed.
-        NotImplementedError: There is no driver, so the 30 ms of the import are not worth it.
+    The import takes 30 ms, which is nothing to pay where there is no GPU.
     """
     if sys.platform == "linux" and not any(file.exists() for file in DRIVER_FILES):
-        raise NotImplementedError
-    return import_module("pynvml")
+        return None
+    try:
+        return import_module("pynvml")
+    except (ImportError, OSError):
+        return None
 
 
 class GpuProbe:
@@ -39,36 +40,37 @@ class GpuProbe:
     name = "gpu"
     costly = True
 
-    def __init__(self, attempts: Attempts, load: Callable[[], Any] = load_nvml) -> None:
-        """Nothing is loaded before the first look."""
+    def __init__(self, attempts: Attempts, nvml: Any) -> None:
+        """Nothing is opened before the first look.
+
+        Args:
+            attempts: Asks.
+            nvml: The module ``pynvml``.
+        """
         self._attempts = attempts
-        self._load = load
-        self._nvml: Any = None
+        self._nvml = nvml
+        self._opened = False
         self._not_before_ns = 0
         self._totals = Totals()
 
     def read(self, found: Collected) -> None:
         """See the catalogue: ``hw.*``."""
-        if self._nvml is None and not self._open(found.time_ns):
+        if not self._opened and not self._open(found.time_ns):
             return
         count = self._ask("the number of GPUs", self._nvml.nvmlDeviceGetCount)
         for index in range(min(count or 0, MAX_GPUS)):
             self._read_device(found, index)
 
     def _open(self, now_ns: int) -> bool:
-        """Load the library; where that fails, try again ten minutes later: a driver may be loaded meanwhile."""
+        """Open the library; where that fails, try again ten minutes later: a driver may be loaded meanwhile."""
         if now_ns < self._not_before_ns:
             return False
         self._not_before_ns = now_ns + int(RETRY_SECONDS * 1e9)
         try:
-            nvml = self._load()
-        except (ImportError, NotImplementedError, OSError):
+            self._nvml.nvmlInit()
+        except (self._nvml.NVMLError, OSError):
             return False
-        try:
-            nvml.nvmlInit()
-        except nvml.NVMLError:
-            return False
-        self._nvml = nvml
+        self._opened = True
         return True
 
     def _ask(self, what: str, question: Callable[..., Any], *arguments: Any) -> Any:
@@ -107,9 +109,9 @@ class GpuProbe:
 
     def close(self) -> None:
         """Let the library go."""
-        nvml, self._nvml = self._nvml, None
-        if nvml is not None:
-            self._attempts.ask("the end of NVML", nvml.nvmlShutdown)
+        opened, self._opened = self._opened, False
+        if opened:
+            self._ask("the end of NVML", self._nvml.nvmlShutdown)
 
 
 def _text(value: Any) -> str | None:

@@ -2,13 +2,10 @@
 
 import gc
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING
 
+from otel_perf.probes.attempts import Attempts
 from otel_perf.probes.collected import Collected
 from otel_perf.probes.totals import Totals
-
-if TYPE_CHECKING:
-    from otel_perf.probes.attempts import Attempts
 
 __all__ = ["InterpreterProbe", "collections_so_far"]
 
@@ -26,7 +23,7 @@ class InterpreterProbe:
     name = "interpreter"
     costly = False
 
-    def __init__(self, attempts: "Attempts", shown: Mapping[Hashable, float] | None = None) -> None:
+    def __init__(self, attempts: Attempts, shown: Mapping[Hashable, float] | None = None) -> None:
         """Read through ``gc``; ``shown`` is what was collected, and told, before: by a parent, or an earlier probe."""
         self._attempts = attempts
         self._totals = Totals(shown)
@@ -34,12 +31,18 @@ class InterpreterProbe:
 
     def read(self, found: Collected) -> None:
         """See the catalogue: ``cpython.gc.*``."""
-        for (name, generation), value in (self._attempts.ask("garbage collection", collections_so_far) or {}).items():
+        collected = self._attempts.ask("garbage collection", _collected) or {}
+        for (name, generation), value in collected.items():
             found.put(name, self._totals.since_start((name, generation), value), generation)
 
 
-def collections_so_far() -> dict[tuple[str, str], int]:
-    """By metric and generation, as the interpreter counts them. A forked child goes on from its parent's numbers."""
+def collections_so_far() -> dict[Hashable, float]:
+    """What the interpreter counts, as ``shown()`` says it. A forked child goes on from its parent's numbers."""
+    return {key: value for key, value in _collected().items()}  # noqa: C416 - a wider type
+
+
+def _collected() -> dict[tuple[str, str], int]:
+    """By metric and generation."""
     return {
         (name, str(generation)): statistics[word]
         for generation, statistics in enumerate(gc.get_stats())

@@ -94,7 +94,7 @@ def _linux_states() -> Counter[str]:
 
 
 def _states_in(table: Path) -> Iterator[str]:
-    with table.open(encoding="ascii") as lines:
+    with table.open(encoding="utf-8") as lines:
         next(lines, None)
         for line in lines:
             columns = line.split(maxsplit=STATE_COLUMN + 1)

@@ -68,7 +68,8 @@ class MemoryProbe:
         if sys.platform != "linux":
             return
         pages = {
-            name: int(value) for name, value in PAGES.findall(self._attempts.ask("faults", VMSTAT.read_text) or "")
+            name: int(value)
+            for name, value in PAGES.findall(self._attempts.ask("faults", VMSTAT.read_text, encoding="utf-8") or "")
         }
         every, major = pages.get("pgfault"), pages.get("pgmajfault")
         minor = None if every is None or major is None else every - major
@@ -103,7 +104,7 @@ def _put_states(found: Collected, states: dict[str, int | None], limit: int, sou
 
 def _linux_swap() -> tuple[int, int]:
     """Total and used bytes. psutil's own look warns where the container hides the counters of pages swapped."""
-    fields = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="ascii").splitlines())
+    fields = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="utf-8").splitlines())
     total, free = (int(fields[name].split()[0]) * KIB for name in ("SwapTotal", "SwapFree"))
     return total, total - free
 

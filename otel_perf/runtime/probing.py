@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_perf.config.settings import Settings
 from otel_perf.core import clock
@@ -12,29 +12,25 @@ from otel_perf.core.measurements import Measurement
 from otel_perf.pipeline.ticker import Job
 
 if TYPE_CHECKING:
-    from otel_perf.probes.gpu import GpuProbe
-    from otel_perf.probes.interpreter import InterpreterProbe
-    from otel_perf.probes.own_process import ProcessProbe
-    from otel_perf.probes.probe_set import Probe, ProbeSet
+    from otel_perf.probes.standard import StandardProbes, Told
     from otel_perf.probes.system_snapshot import SystemSnapshot
 
 __all__ = ["Probing"]
 
 FIRST_SECONDS: Final = 1.0
-"""The first look. Not at once: loading the probes takes 20 ms, in which the application starts."""
+"""The first look: not while the application starts, and soon enough for a short run."""
 UNAVAILABLE: Final = "no system metrics: psutil cannot be imported"
 
 
-class _Told:
-    """Strictly private: what the counters of this process showed when the last pipeline of the process ended."""
+class _Earlier:
+    """Strictly private: what earlier pipelines of this process told already."""
 
     pid = 0
-    process: Mapping[Hashable, float] | None = None
-    interpreter: Mapping[Hashable, float] | None = None
+    told: "Told | None" = None
 
 
 class Probing:
-    """Makes the probes on the ticker's thread, where their imports cost the application nothing.
+    """Loads the probes at once, and makes and reads them on the ticker's thread.
 
     Attributes:
         jobs: What the ticker has to do.
@@ -42,7 +38,7 @@ class Probing:
     """
 
     def __init__(self, settings: Settings, healthy: Callable[[], bool | None]) -> None:
-        """Nothing is imported or read before the first job.
+        """Import the probes, some 8 ms; nothing is read before the first job.
 
         Args:
             settings: Which probes, and how often.
@@ -50,19 +46,29 @@ class Probing:
         """
         self._settings = settings
         self._healthy = healthy
+        self._nvml: Any = None
         self.note: str | None = None
         self.jobs: list[Job] = []
-        if settings.system_metrics:
+        if settings.system_metrics and self._load():
             period = settings.system_interval_seconds
             self.jobs.append(Job("system metrics", period, self.read, first_seconds=min(FIRST_SECONDS, period)))
         self._forget()
 
+    def _load(self) -> bool:
+        try:
+            from otel_perf.probes import standard, system_snapshot  # noqa: F401 - ready for the ticker
+            from otel_perf.probes.gpu import load_nvml
+        except (ImportError, OSError, AttributeError) as error:
+            self.note = UNAVAILABLE
+            logger.warning("otel_perf: %s (%s: %s)", UNAVAILABLE, type(error).__name__, error)
+            return False
+        if self._settings.gpu_metrics:
+            self._nvml = load_nvml()
+        return True
+
     def _forget(self) -> None:
         self._making = threading.Lock()
-        self._set: ProbeSet | None = None
-        self._gpu: GpuProbe | None = None
-        self._process: ProcessProbe | None = None
-        self._interpreter: InterpreterProbe | None = None
+        self._standard: StandardProbes | None = None
         self._made = False
         self._read_ns: int | None = None
 
@@ -71,10 +77,10 @@ class Probing:
         with self._making:
             if not self._made:
                 self._made = True
-                self._make()
-        if self._set is not None:
+                self._standard = self._make()
+        if self._standard is not None:
             self._read_ns = clock.monotonic_ns()
-            self._set.read()
+            self._standard.probes.read()
 
     def refresh(self) -> None:
         """Look once more before a flush, unless the last look was within the second, or there was none yet."""
@@ -83,7 +89,7 @@ class Probing:
 
     def observed(self) -> Sequence[Measurement]:
         """What was found last; reads nothing."""
-        return () if self._set is None else self._set.observed()
+        return () if self._standard is None else self._standard.probes.observed()
 
     def snapshot(self) -> "SystemSnapshot | None":
         """The same as one object; ``None`` before the first look."""
@@ -96,66 +102,21 @@ class Probing:
 
     def close(self) -> None:
         """Let go of what the probes hold; what they found stays. A later pipeline tells the rest, not all again."""
-        if self._process is not None and self._interpreter is not None:
-            _Told.pid = os.getpid()
-            _Told.process, _Told.interpreter = self._process.shown(), self._interpreter.shown()
-        gpu, self._gpu = self._gpu, None
-        if gpu is not None:
-            guard.call("probe gpu", gpu.close)
+        if self._standard is not None:
+            _Earlier.pid, _Earlier.told = os.getpid(), guard.call("probes", self._standard.close)
 
     def after_fork_in_child(self) -> None:
-        """Make new probes: those of the parent look at the parent. Its collections were told there."""
+        """Make new probes: those of the parent look at the parent, and it tells what was collected before the fork."""
         self._forget()
         if self.jobs:
             from otel_perf.probes.interpreter import collections_so_far
+            from otel_perf.probes.standard import Told
 
-            told = guard.call("probe interpreter", collections_so_far) or {}
-            _Told.interpreter = {key: value for key, value in told.items()}  # noqa: C416 - a wider type
+            _Earlier.pid = os.getpid()
+            _Earlier.told = Told(interpreter=guard.call("probes", collections_so_far))
 
-    def _make(self) -> None:
-        try:
-            import psutil  # noqa: F401 - without it there are no probes
-        except (ImportError, OSError, AttributeError) as error:
-            self.note = UNAVAILABLE
-            logger.warning("otel_perf: %s (%s: %s)", UNAVAILABLE, type(error).__name__, error)
-            return
-        from otel_perf.probes.probe_set import ProbeSet
+    def _make(self) -> "StandardProbes":
+        from otel_perf.probes.standard import StandardProbes, Told
 
-        self._set = ProbeSet(self._probes(), self._settings.system_interval_seconds)
-
-    def _probes(self) -> "list[Probe]":
-        """All probes that the settings ask for."""
-        from otel_perf.probes.attempts import Attempts
-        from otel_perf.probes.control_group import ControlGroup
-        from otel_perf.probes.disks import DiskProbe, FilesystemProbe
-        from otel_perf.probes.gpu import GpuProbe
-        from otel_perf.probes.interpreter import InterpreterProbe
-        from otel_perf.probes.network import ConnectionProbe, NetworkProbe
-        from otel_perf.probes.own_process import ProcessProbe, UniqueMemoryProbe
-        from otel_perf.probes.process_table import ProcessTableProbe
-        from otel_perf.probes.system_cpu import CpuProbe, HostProbe
-        from otel_perf.probes.system_memory import MemoryProbe
-        from otel_perf.probes.uptime import UptimeProbe
-
-        settings, attempts, group = self._settings, Attempts(), ControlGroup()
-        self._process = ProcessProbe(attempts, group, _Told.process if _Told.pid == os.getpid() else None)
-        self._interpreter = InterpreterProbe(attempts, _Told.interpreter)
-        probes: list[Probe] = [
-            self._process,
-            self._interpreter,
-            CpuProbe(attempts, group),
-            MemoryProbe(attempts, group),
-            DiskProbe(attempts),
-            NetworkProbe(attempts),
-            FilesystemProbe(attempts),
-            UptimeProbe(self._healthy, settings.system_interval_seconds),
-            HostProbe(attempts),
-            UniqueMemoryProbe(attempts),
-            ProcessTableProbe(attempts, settings.top_processes),
-        ]
-        if settings.connection_metrics:
-            probes.append(ConnectionProbe(attempts))
-        if settings.gpu_metrics:
-            self._gpu = GpuProbe(attempts)
-            probes.append(self._gpu)
-        return probes
+        told = _Earlier.told if _Earlier.pid == os.getpid() else None
+        return StandardProbes(self._settings, self._healthy, told or Told(), self._nvml)
