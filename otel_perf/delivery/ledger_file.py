@@ -34,8 +34,11 @@ CHECKSUM_BYTES: Final = 16
 MOST_BYTES: Final = 1 << 20
 MOST_LINES: Final = 3
 """So many processes are told of one by one, the last ones; the others together."""
-ATTEMPTS: Final = 3
-"""Another process may take a new file for one that was left, in the moment before it is locked, and remove it."""
+NEW: Final = ".new"
+"""How a file ends until it is locked: under its own name another process could take it for one that was left, in the
+moment before, and remove it. With many that start at once that happens."""
+LEFT_NEW_NS: Final = 60 * 1_000_000_000
+"""What is that old was left by a process killed in that moment."""
 
 
 class AtRisk(NamedTuple):
@@ -118,17 +121,30 @@ class LedgerFile:
         folder = self._home.part(LEDGER)
         if not self._looked:
             self._looked = True
+            self._tidy(folder)
             self._report([ended for path in self._others(folder) if (ended := self._take(path)) is not None])
         self._path = folder / f"{self._home.instance}.bin"
-        for _ in range(ATTEMPTS):
-            lock = self._home.files.lock(self._path)
-            if lock is not None:
-                self._home.recover()
-                return lock
-        raise OSError("the ledger file is locked")
+        unseen = self._path.with_suffix(NEW)
+        lock = self._home.files.lock(unseen)
+        if lock is None:
+            raise OSError("the ledger file is locked")
+        try:
+            self._home.files.rename(unseen, self._path)
+        except OSError:
+            self._home.files.close(lock)
+            raise
+        self._home.recover()
+        return lock
 
     def _others(self, folder: Path) -> list[Path]:
         return [folder / name for name in self._home.files.names(folder) if name.endswith(".bin")]
+
+    def _tidy(self, folder: Path) -> None:
+        files = self._home.files
+        for path in [folder / name for name in files.names(folder) if name.endswith(NEW)]:
+            with contextlib.suppress(OSError):
+                if clock.wall_ns() - files.look(path).modified_unix_ns > LEFT_NEW_NS:
+                    files.unlink(path)
 
     def _take(self, path: Path) -> Ended | None:
         """Read and remove the file of a process that has ended; ``None`` while it lives."""

@@ -8,6 +8,8 @@ was set aside, to be looked at.
 import contextlib
 import hashlib
 import os
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
@@ -22,8 +24,10 @@ __all__ = ["SpoolFolder", "destination_key"]
 
 SPOOL: Final = "spool"
 ASIDE: Final = ("refused", "damaged")
-ATTEMPTS: Final = 3
-"""Another process may take a new folder for an orphan, in the moment before it is locked, and remove it."""
+ATTEMPTS: Final = 12
+"""Another process may take a new folder for an orphan, in the moment before it is locked, and remove it. With many that
+start at once that happens again and again."""
+LONGEST_PAUSE_SECONDS: Final = 0.01
 MOST_ASIDE: Final = 16
 MOST_ASIDE_BYTES: Final = 4 * 1024 * 1024
 """Of each kind; the oldest go first, uncounted: their items were counted when they were set aside."""
@@ -67,6 +71,7 @@ class SpoolFolder:
                 lock = self.files.lock(folder / LOCK)
                 if lock is not None:
                     return self._signed(folder, lock)
+            time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))  # noqa: S311 - so that two do not meet again
         raise OSError("the folder is locked")
 
     def _signed(self, folder: Path, lock: int) -> Shelf:

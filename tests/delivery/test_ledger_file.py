@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_perf.core.file_system import FileSystem
 from otel_perf.core.state_folder import StateFolder
 from otel_perf.delivery.ledger_file import AtRisk, Ended, LedgerFile, pack, read
+from otel_perf.delivery.spool_folder import SpoolFolder
 from tests.delivery.test_spool import BrokenFiles
 
 ROWS = [AtRisk("http://a/v1/traces", 37, 512, 0), AtRisk("grpc://b:4317", 3, 0, 9)]
@@ -149,3 +152,85 @@ def test_garbage_in_the_folder_is_removed_and_not_told(tmp_path: Path) -> None:
     assert file.notes == ()
     file.close()
     assert [path.name for path in (tmp_path / "ledger").iterdir()] == ["notes.txt"]
+
+
+class Watched(FileSystem):
+    """Another process takes every file of a known name for one that was left, before it can be locked."""
+
+    def __init__(self, name: str, times: int) -> None:
+        self._name = name
+        self._times = times
+
+    def lock(self, path: Path) -> int | None:
+        if not path.match(self._name) or self._times == 0:
+            return super().lock(path)
+        self._times -= 1
+        other = super().lock(path)
+        assert other is not None
+        found = super().lock(path)
+        self.unlink(path)
+        self.close(other)
+        return found
+
+
+def test_processes_that_look_at_the_same_moment_do_not_take_a_new_file(tmp_path: Path) -> None:
+    """However often others look for what was left while this process starts: its file is there, and its own."""
+    home = StateFolder(tmp_path, Watched("*.bin", times=100))
+    file = LedgerFile(home)
+    file.update(1, ROWS)
+    assert home.usable()
+    (path,) = (tmp_path / "ledger").iterdir()
+    assert (ended := read(path.read_bytes())) is not None
+    assert ended.calls == 1
+    file.close()
+
+
+def test_a_new_spool_folder_is_made_again_until_nobody_takes_it(tmp_path: Path) -> None:
+    """Taken ten times before it was locked, it is there at the eleventh."""
+    folder = SpoolFolder(StateFolder(tmp_path, Watched("spool/*/*/lock", times=10)))
+    shelf = folder.own("0123456789abcdef")
+    assert shelf.folder.is_dir()
+    shelf.close()
+
+
+def test_a_file_that_was_never_locked_goes_in_the_end(tmp_path: Path) -> None:
+    """What a process left that was killed in that moment; a young one may be somebody's."""
+    (tmp_path / "ledger").mkdir()
+    old, young = (tmp_path / "ledger" / name for name in ("old.new", "young.new"))
+    for path in (old, young):
+        path.touch()
+    os.utime(old, (0, 0))
+    file = LedgerFile(StateFolder(tmp_path))
+    file.update(1, ROWS)
+    assert (old.exists(), young.exists()) == (False, True)
+    file.close()
+
+
+def test_forty_five_processes_that_start_at_once_all_have_a_file(tmp_path: Path) -> None:
+    """None of them says that it keeps what waits in memory only."""
+    begin, said, leave = os.pipe(), os.pipe(), os.pipe()
+    children = []
+    for _ in range(45):
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)
+            os.close(begin[1])
+            os.close(leave[1])
+            os.read(begin[0], 1)  # ends for all when the pipe is closed
+            home = StateFolder(tmp_path / "home")
+            LedgerFile(home).update(1, ROWS)
+            os.write(said[1], b"y" if home.usable() else b"n")
+            os.read(leave[0], 1)
+            os._exit(0)
+        children.append(pid)
+    os.close(said[1])
+    os.close(begin[1])
+    answers = b"".join(os.read(said[0], 1) for _ in children)
+    found = len(list((tmp_path / "home" / "ledger").glob("*.bin")))
+    os.close(leave[1])
+    for pid in children:
+        os.waitpid(pid, 0)
+    for descriptor in (begin[0], said[0], leave[0]):
+        os.close(descriptor)
+    assert answers == b"y" * 45
+    assert found == 45
