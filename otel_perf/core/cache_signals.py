@@ -9,6 +9,7 @@ __all__ = [
     "CACHE_ENTRIES",
     "CACHE_EVICTIONS",
     "CACHE_FILE_OPERATIONS",
+    "CACHE_HIT_RATIO",
     "CACHE_LOOKUPS",
     "CACHE_REQUESTS",
     "CACHE_SAVED",
@@ -46,6 +47,10 @@ CACHE_REQUESTS: Final = MetricSpec(
     "otel_perf.cache.requests", "counter", "{request}", "Look-ups in a cache, by what came of them.",
     (CACHE, RESULT), synchronous=True,
 )  # fmt: skip
+CACHE_HIT_RATIO: Final = MetricSpec(
+    "otel_perf.cache.hit_ratio", "gauge", "1",
+    "Hits of all look-ups since recording began, 0 to 1; absent before the first look-up.", (CACHE,),
+)  # fmt: skip
 CACHE_LOOKUPS: Final = MetricSpec(
     "otel_perf.cache.lookup.duration", "histogram", "s",
     "Time from the question to the answer; of a miss the computation is part of it, where the cache has it made.",
@@ -75,6 +80,7 @@ CACHE_FILE_OPERATIONS: Final = MetricSpec(
 
 METRICS: Final[tuple[MetricSpec, ...]] = (
     CACHE_REQUESTS,
+    CACHE_HIT_RATIO,
     CACHE_LOOKUPS,
     CACHE_EVICTIONS,
     CACHE_ENTRIES,

@@ -11,6 +11,7 @@ from otel_perf.core.operation_signals import OPERATION_DURATION
 from otel_perf.core.records import Kind
 from otel_perf.core.signal_spec import MetricSpec
 from otel_perf.core.signals import METRICS, metric
+from otel_perf.meters.cache_ratio import cache_ratios
 from otel_perf.meters.cell import NANOSECONDS, CallExemplar, CellSnapshot
 from otel_perf.meters.fold import ToolMeters
 from otel_perf.meters.roster import OTHER
@@ -47,6 +48,7 @@ def read_metrics(meters: ToolMeters, sources: MetricSources) -> Readings:
         **meters.measured.histograms(),
     }
     numbers: dict[MetricSpec, list[NumberReading]] = {**_call_counts(cells), **meters.measured.numbers()}
+    numbers.update(guard.call("meters.sources", cache_ratios, numbers) or {})
     for read in (_self_time, _open_calls):
         numbers.update(guard.call("meters.sources", read, meters, sources) or {})
     for read_source in (_measurements, _events, _call_balance, _destinations, _worker, _internal_errors, _observed):

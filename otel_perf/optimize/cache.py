@@ -131,7 +131,7 @@ class ResultCache(Generic[K, V]):
             finally:
                 self._core.count_coalesced(landed, started_ns)
             if landed is not ABANDONED:
-                return _answer(cast(Entry[V], landed))
+                return _landed(cast(Entry[V], landed))
 
     async def aget_or_compute(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
         """The same for a coroutine function. If its task is cancelled, one of the others that wait computes.
@@ -154,7 +154,7 @@ class ResultCache(Generic[K, V]):
             finally:
                 self._core.count_coalesced(landed, started_ns)
             if landed is not ABANDONED:
-                return _answer(cast(Entry[V], landed))
+                return _landed(cast(Entry[V], landed))
 
     def count_bypass(self) -> None:
         """Count a call that did not look here, since its arguments make no key."""
@@ -236,8 +236,16 @@ class ResultCache(Generic[K, V]):
 
 
 def _answer(entry: Entry[V]) -> V:
+    """What is held. A failure is raised again and again: its traceback would grow each time."""
     if entry.error is not None:
         raise entry.error.with_traceback(None)
+    return entry.value
+
+
+def _landed(entry: Entry[V]) -> V:
+    """What was just made. The traceback of a failure is that of the caller who made it, too."""
+    if entry.error is not None:
+        raise entry.error
     return entry.value
 
 

@@ -124,7 +124,9 @@ def _key_maker(
     shared: bool,
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], Hashable]:
     """The function that makes keys; ``BYPASS`` where none can be made. Of a shared cache the function is part of it."""
-    where = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
+    where: Hashable = object()  # a name may be that of another function as well, but it outlives the process
+    if cache.file is not None:
+        where = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
 
     def make(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
         made = argument_key(args, kwargs) if key is None else key(*args, **kwargs)

@@ -276,9 +276,10 @@ def test_threads_do_what_they_like_and_the_books_are_right() -> None:
 
 @pytest.mark.feature("S0-18", "S1-34", "S1-19")
 def test_700_hits_and_300_misses_are_a_ratio_of_exactly_seven_tenths(otel_perf_capture: Capture) -> None:
-    """Before the first look-up there is no ratio at all; the metric's counts give the same."""
+    """Before the first look-up there is no ratio at all; in the metrics too, counts and ratio are these."""
     cache: ResultCache[int, int] = ResultCache("ratio", max_entries=None)
     assert cache.stats().hit_ratio is None
+    assert numbers(otel_perf_capture, "otel_perf.cache.hit_ratio", "ratio") == {}
     assert CacheStatistics(0, 0).hit_ratio is None
     for key in range(300):
         cache.get_or_compute(key, lambda: 1)
@@ -287,6 +288,10 @@ def test_700_hits_and_300_misses_are_a_ratio_of_exactly_seven_tenths(otel_perf_c
     found = cache.stats()
     assert (found.hits, found.misses, found.hit_ratio) == (700, 300, 0.7)
     assert numbers(otel_perf_capture, "otel_perf.cache.requests", "ratio") == {"hit": 700, "miss": 300}
+    assert numbers(otel_perf_capture, "otel_perf.cache.hit_ratio", "ratio") == {None: 0.7}
+    for number in range(1000):
+        otel_perf.record_cache_access("own ratio", number < 700)
+    assert numbers(otel_perf_capture, "otel_perf.cache.hit_ratio", "own ratio") == {None: 0.7}
 
 
 @pytest.mark.feature("S0-26", "S0-67")

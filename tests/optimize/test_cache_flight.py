@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -67,7 +68,7 @@ def test_64_threads_that_want_the_same_key_compute_once() -> None:
 
 
 def test_an_exception_is_given_to_all_who_wait_and_is_not_cached() -> None:
-    """The same object in every thread; the next call computes anew."""
+    """The same object in every thread, which says where it comes from; the next call computes anew."""
     cache: ResultCache[Key, object] = ResultCache("failing")
     error, key = ValueError("no"), Key()
     compute = Computing(error, "value")
@@ -76,6 +77,7 @@ def test_an_exception_is_given_to_all_who_wait_and_is_not_cached() -> None:
         key.wait_for(8)
         compute.go_on.set()
         assert {id(answer.exception(PATIENCE)) for answer in answers} == {id(error)}
+    assert "__call__" in {frame.name for frame in traceback.extract_tb(error.__traceback__)}
     assert cache.get_or_compute(key, compute) == "value"
     assert compute.calls == 2
 

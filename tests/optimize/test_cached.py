@@ -177,7 +177,7 @@ def test_methods_are_kept_by_object() -> None:
 
 
 def test_functions_that_share_a_cache_do_not_share_results() -> None:
-    """The function is part of the key."""
+    """The function is part of the key, not its name alone."""
     shared: ResultCache[Any, Any] = ResultCache("shared", max_entries=10)
 
     @cached(cache=shared)
@@ -189,7 +189,8 @@ def test_functions_that_share_a_cache_do_not_share_results() -> None:
         return number - 1
 
     assert [plus(1), minus(1), plus(1)] == [2, 0, 2]
-    assert len(shared) == 2
+    assert [cached(cache=shared)(lambda number, by=by: number * by)(1) for by in (5, 6)] == [5, 6]
+    assert len(shared) == 4
 
 
 def test_results_that_outlive_the_process_have_keys_that_do(tmp_path: Path) -> None:
