@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.compat.system_metrics import SystemMetrics
 from otel_perf.core.alert_signals import ALERT
 from otel_perf.core.clock import system_clock
@@ -22,8 +22,6 @@ Level: TypeAlias = Literal["WARNING", "CRITICAL"]
 
 SEVERITIES: Final[dict[Level, Severity]] = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 RANK: Final[dict[Level | None, int]] = {None: 0, "WARNING": 1, "CRITICAL": 2}
-MOST_SUBJECTS: Final = 1_000
-"""Commands whose state is remembered; further ones are not judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +147,7 @@ class AlertJudge:
         """Judge the duration of a command.
 
         Args:
-            command: Its name.
+            command: Its name, of few values: how each stands is remembered.
             seconds: How long it took.
             place: Trace and span id in hexadecimal digits.
         """
@@ -164,7 +162,7 @@ class AlertJudge:
         key = (rule.metric, subject)
         with self._lock:
             before = self._standing.get(key)
-            if level == before or (key not in self._standing and len(self._standing) >= MOST_SUBJECTS):
+            if level == before:
                 return
             self._standing[key] = level
             if level is None or RANK[level] < RANK[before]:

@@ -1,13 +1,11 @@
 """The monitor's one thread: it gets things ready, then looks every so often until it is told to stop."""
 
-import os
 import threading
-import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock, renew_in_child
 from otel_perf.core.background import background_thread
 from otel_perf.core.guard import guard
 
@@ -33,7 +31,7 @@ class BackgroundLook:
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
         self._interval_seconds = FIRST_SECONDS
-        _looks.add(self)
+        renew_in_child(self)
 
     @property
     def running(self) -> bool:
@@ -100,15 +98,3 @@ class BackgroundLook:
 
 def _nothing() -> None:
     return None
-
-
-_looks: Final[weakref.WeakSet[BackgroundLook]] = weakref.WeakSet()
-
-
-def _in_forked_child() -> None:
-    for look in tuple(_looks):
-        guard.call("fork", look.after_fork_in_child)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)

@@ -20,7 +20,7 @@ from typing import Any, Final, ParamSpec, TypeVar, overload
 import otel_perf
 from otel_perf.compat.benchmark_result import EXPORT_SCHEMA, FORMAT_VERSION, BenchmarkResult
 from otel_perf.compat.cache_tracker import CachePerformanceTracker
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.compat.summary_statistics import describe_seconds
 from otel_perf.core import clock
 from otel_perf.probes.operation import Measure

@@ -1,11 +1,11 @@
 """Hits and misses of a cache of the application's own, with the time that each took."""
 
-import math
 from collections import deque
 from typing import Any, Final
 
 import otel_perf
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.amounts import known
+from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.compat.summary_statistics import describe_seconds
 
 __all__ = ["CachePerformanceTracker"]
@@ -65,7 +65,7 @@ class CachePerformanceTracker:
             seconds: How long the look-up took, if that was measured.
         """
         hit = bool(hit)
-        taken = seconds if isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0 else None
+        taken = known(seconds)
         with self._lock:
             self._counts[hit] += 1
             if taken is not None:

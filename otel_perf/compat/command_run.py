@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.core.guard import guard
 from otel_perf.core.records import AttributeValue, Failure
 from otel_perf.core.tallies import Names
@@ -97,8 +97,8 @@ class CommandTallies:
         self._counts: dict[str, list[float]] = {}
         self._recent: dict[str, deque[float]] = {}
 
-    def add(self, name: str, seconds: float, *, failed: bool) -> None:
-        """Count one run."""
+    def add(self, name: str, seconds: float, *, failed: bool) -> str:
+        """Count one run; the name under which it counts."""
         with self._lock:
             label = self._names.label(name)
             counts = self._counts.setdefault(label, [0, 0, 0.0])
@@ -106,6 +106,7 @@ class CommandTallies:
             counts[1] += failed
             counts[2] += seconds
             self._recent.setdefault(label, deque(maxlen=self._max_samples)).append(seconds)
+            return label
 
     def read(self) -> dict[str, CommandDurations]:
         """All commands so far, by name."""

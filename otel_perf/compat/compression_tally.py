@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Final
 
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.core.compression_signals import BYTES, DURATION, RATIO, TOKENS
 from otel_perf.core.recording import record
 from otel_perf.core.tallies import Names

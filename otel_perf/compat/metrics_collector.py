@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from otel_perf.compat.alerting import AlertJudge, AlertRecord, AlertThresholds
+from otel_perf.compat.amounts import known
 from otel_perf.compat.background_look import BackgroundLook
 from otel_perf.compat.cache_tracker import CachePerformanceTracker
 from otel_perf.compat.command_run import CommandRun, CommandTallies, MonitoredCommand
 from otel_perf.compat.compression_tally import Compression, CompressionTallies
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.compat.metrics_summary import (
     alert_values,
     cache_values,
@@ -149,8 +150,7 @@ class MetricsCollector:
         return MonitoredCommand(name, self._command_ended)
 
     def _command_ended(self, run: CommandRun, seconds: float, failed: bool) -> None:  # noqa: FBT001 - a callback
-        name = run.command_name
-        self._commands.add(name, seconds, failed=failed)
+        name = self._commands.add(run.command_name, seconds, failed=failed)
         limit = self._judge.thresholds.response_time_seconds
         place = run.span.identifiers if limit is not None and seconds > limit else None
         self._judge.judge_response(name, seconds, place)
@@ -188,14 +188,18 @@ class MetricsCollector:
                 tracker = self._caches[name] = CachePerformanceTracker(name, max_samples=self._max_samples)
             return tracker
 
-    def track_compression(
+    def track_compression(  # noqa: PLR0913 - each is a number of its own
         self,
         technique: str,
         tokens_before: int | None = None,
         tokens_after: int | None = None,
-        **more: Any,
+        *,
+        bytes_before: int | None = None,
+        bytes_after: int | None = None,
+        seconds: float | None = None,
+        estimated: bool = True,
     ) -> None:
-        """Count a compression that other code made: here, and in ``otel_perf.compression.*``.
+        """Count a compression that other code made: here, and in ``otel_perf.compression.*``. Never raises.
 
         Those of ``context_optimizer`` are in the metrics by themselves; told here, they would count twice there.
 
@@ -203,12 +207,20 @@ class MetricsCollector:
             technique: Its name: a metric label.
             tokens_before: Tokens of the input, if known.
             tokens_after: Tokens of the output, if known.
-            **more: ``bytes_before``, ``bytes_after``, ``seconds``; ``estimated=False`` when a tokenizer counted.
-
-        Raises:
-            TypeError: There is no such argument.
+            bytes_before: UTF-8 bytes of the input, if known.
+            bytes_after: UTF-8 bytes of the output, if known.
+            seconds: How long it took, if that was measured.
+            estimated: Whether the tokens are estimates; false when a tokenizer counted them.
         """
-        self._compressions.add(technique, Compression(tokens_before=tokens_before, tokens_after=tokens_after, **more))
+        one = Compression(
+            tokens_before=known(tokens_before),
+            tokens_after=known(tokens_after),
+            bytes_before=known(bytes_before),
+            bytes_after=known(bytes_after),
+            seconds=known(seconds),
+            estimated=bool(estimated),
+        )
+        self._compressions.add(technique, one)
 
     # -- what is known -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
+from otel_perf.compat.forks import ForkSafeLock, renew_in_child
 from otel_perf.core.guard import guard, logger
 from otel_perf.runtime import active
 
@@ -22,6 +22,7 @@ class MetricsServer:
         self._lock = ForkSafeLock()
         self._page: PrometheusPage | None = None
         self._handle: Handle | None = None
+        renew_in_child(self)
 
     @property
     def url(self) -> str | None:
@@ -60,6 +61,12 @@ class MetricsServer:
         """Close the page when its pipeline is not the live one any more: its numbers are not kept up."""
         if self._page is not None and active.current() is not self._handle:
             self.close()
+
+    def after_fork_in_child(self) -> None:
+        """Let go of the page: it is the parent's, which goes on serving it."""
+        page, self._page, self._handle = self._page, None, None
+        if page is not None:
+            page.after_fork_in_child(restart=False)
 
     def close(self) -> None:
         """Close the page."""

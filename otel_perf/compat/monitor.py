@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import otel_perf
 from otel_perf.compat.alerting import AlertRecord, AlertThresholds
-from otel_perf.compat.metrics_collector import DEFAULT_INTERVAL_SECONDS, DEFAULT_PORT, MetricsCollector
+from otel_perf.compat.metrics_collector import (
+    DEFAULT_ALERTS,
+    DEFAULT_INTERVAL_SECONDS,
+    DEFAULT_PORT,
+    DEFAULT_SAMPLES,
+    MetricsCollector,
+)
 from otel_perf.compat.metrics_server import MetricsServer
 from otel_perf.compat.system_metrics import SystemMetrics
 from otel_perf.runtime import active
@@ -45,16 +51,24 @@ class PrometheusPerformanceMonitor(MetricsCollector):
     _handle: "Handle | None" = None
     """The pipeline, if this object started it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        thresholds: AlertThresholds | None = None,
+        max_samples: int = DEFAULT_SAMPLES,
+        max_alerts: int = DEFAULT_ALERTS,
+    ) -> None:
         """Start at zero; nothing runs.
 
         Args:
-            **options: As of ``MetricsCollector``.
+            thresholds: When to alert; see ``AlertThresholds`` for what holds without.
+            max_samples: Durations that are kept of each command, and times of each cache's hits and misses.
+            max_alerts: Alerts that are kept.
 
         Raises:
-            ValueError: As there.
+            ValueError: A number is not positive.
         """
-        super().__init__(**options)
+        super().__init__(thresholds=thresholds, max_samples=max_samples, max_alerts=max_alerts)
         self._server = MetricsServer()
 
     def start_monitoring(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_perf.compat.forks import renew_in_child
 from otel_perf.core import clock
 from otel_perf.core.guard import guard, logger
 from otel_perf.core.measurements import Measurement
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SystemLook", "SystemMetrics"]
 
+SHORTEST_NS: Final = 1_000_000_000
+"""Looks that follow faster see the same: how busy CPUs were during a few milliseconds says nothing."""
 UTILIZATION: Final = "system.filesystem.utilization"
 
 
@@ -59,7 +62,13 @@ class SystemLook:
     def __init__(self) -> None:
         """Nothing is imported or read before the first look."""
         self._own: ProbeSet | None = None
+        self._read_ns = 0
         self._unavailable = False
+        renew_in_child(self)
+
+    def after_fork_in_child(self) -> None:
+        """Probe anew: those of the parent look at the parent."""
+        self._own = None
 
     def metrics(self) -> SystemMetrics:
         """What is known now. Never raises; reads the system (some 10 ms at first) unless a pipeline does so anyway."""
@@ -76,10 +85,14 @@ class SystemLook:
             if not probing.observed():
                 probing.read()
             return probing.observed()
-        own = self._own or self._make()
+        own, now_ns = self._own, clock.monotonic_ns()
+        if own is None:
+            own, self._read_ns = self._make(), 0
         if own is None:
             return ()
-        own.read()
+        if not self._read_ns or now_ns - self._read_ns >= SHORTEST_NS:
+            self._read_ns = now_ns
+            own.read()
         return own.observed()
 
     def _make(self) -> "ProbeSet | None":

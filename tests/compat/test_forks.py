@@ -1,14 +1,18 @@
 """What a forked child does with a monitor and locks that its parent's threads held."""
 
 import os
+import sys
 import threading
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from otel_perf.compat.benchmarker import CachePerformanceTracker, PerformanceBenchmarker
-from otel_perf.compat.fork_safe_lock import ForkSafeLock
-from otel_perf.compat.monitor import MetricsCollector
+from otel_perf.compat.forks import ForkSafeLock
+from otel_perf.compat.monitor import MetricsCollector, PrometheusPerformanceMonitor
+from otel_perf.testing.capture import Capture
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
@@ -89,6 +93,7 @@ def test_a_child_of_a_busy_parent_measures_on() -> None:
 def test_a_monitor_goes_on_in_the_child() -> None:
     """It has a thread of its own there, which can be ended; the parent's goes on."""
     collector = MetricsCollector()
+    collector.collect_system_metrics()
     collector.start_monitoring(interval_seconds=60)
     try:
         assert in_child(lambda: collector.monitoring and collector.wait_until_ready(30) and collector.stop_monitoring())
@@ -96,3 +101,37 @@ def test_a_monitor_goes_on_in_the_child() -> None:
     finally:
         collector.stop_monitoring()
     assert in_child(lambda: not collector.monitoring)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")
+def test_the_childs_own_process_is_looked_at() -> None:
+    """Its open file descriptors are counted, not those of the parent, which has more."""
+    collector = MetricsCollector()
+    assert collector.collect_system_metrics().process is not None
+    descriptors = [os.dup(0) for _ in range(20)]
+
+    def child() -> bool:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        seen = collector.collect_system_metrics().process
+        return seen is not None and seen.file_descriptors == len(list(Path("/proc/self/fd").iterdir())) - 1
+
+    try:
+        assert in_child(child)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def test_the_parents_page_stays_the_parents(otel_perf_capture: Capture) -> None:
+    """The child has no page and no socket of it; the parent's answers on."""
+    monitor = PrometheusPerformanceMonitor()
+    assert otel_perf_capture.spans == []
+    url = monitor.start_metrics_server(0)
+    assert url is not None
+    try:
+        assert in_child(lambda: monitor.metrics_url is None)
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the loopback
+            assert answer.status == 200
+    finally:
+        monitor.stop_monitoring()

@@ -217,6 +217,20 @@ def test_compressions_of_other_code_are_counted(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("odd", [-1, float("nan"), float("inf"), "many"])
+def test_a_compression_with_odd_numbers_is_counted_without_them(
+    monitor: PrometheusPerformanceMonitor, odd: Any
+) -> None:
+    """Nothing is raised, and no sum is spoilt."""
+    monitor.track_compression("mine", odd, 10, bytes_before=odd, bytes_after=3, seconds=odd)
+
+    found = monitor.get_metrics_summary()["compression"]["by_technique"]["mine"]
+    assert {key: value["value"] for key, value in found.items()} == {
+        "count": 1, "tokens_before": 0, "tokens_after": 0, "bytes_before": 0, "bytes_after": 0,
+        "ratio": None, "duration_total": 0.0,
+    }  # fmt: skip
+
+
 # -- classes -----------------------------------------------------------------------------------------------------------
 
 
@@ -569,3 +583,11 @@ def test_a_page_ends_with_its_pipeline(monitor: PrometheusPerformanceMonitor) ->
     monitor.check_thresholds()
 
     assert not [name for name in our_threads() if "prometheus" in name]
+
+
+def test_looks_that_follow_at_once_see_the_same(monitor: PrometheusPerformanceMonitor) -> None:
+    """How busy CPUs were in a few milliseconds says nothing, so the second look reads nothing."""
+    first, second = monitor.collect_system_metrics(), monitor.collect_system_metrics()
+
+    assert (first.cpu, first.memory, first.process) == (second.cpu, second.memory, second.process)
+    assert first.timestamp <= second.timestamp
