@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from otel_perf.core.compression_signals import SPAN_ATTRIBUTES as COMPRESSION
 from otel_perf.core.signal_spec import AttributeSpec, SpanSpec
 
 __all__ = ["SPANS"]
@@ -35,14 +36,14 @@ SPANS: Final[tuple[SpanSpec, ...]] = (
         "execute_tool {gen_ai.tool.name}",
         "internal",
         "A tool call. What the application sets on it comes on top.",
-        (OPERATION, TOOL, *IDENTITY, ERROR_TYPE, OUTCOME, PARAMETERS, ARGUMENTS, RESULT),
+        (OPERATION, TOOL, *IDENTITY, ERROR_TYPE, OUTCOME, PARAMETERS, ARGUMENTS, RESULT, *COMPRESSION),
         source=GENAI,
     ),
     SpanSpec(
         "invoke_agent {gen_ai.agent.name}",
         "internal",
         "A turn of an agent.",
-        (OPERATION, *IDENTITY, ERROR_TYPE, OUTCOME),
+        (OPERATION, *IDENTITY, ERROR_TYPE, OUTCOME, *COMPRESSION),
         source=GENAI,
     ),
 )

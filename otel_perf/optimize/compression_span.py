@@ -34,6 +34,6 @@ def describe_on_span(result: CompressionResult) -> None:
         f"{PREFIX}fits": result.fits,
         f"{PREFIX}methodology": result.methodology,
         f"{PREFIX}token_method": result.token_method,
-        "otel_perf.estimated": result.estimated,
+        "otel_perf.estimated": str(result.estimated).lower(),  # the type that the label has
     }
     span.set_attributes({name: value for name, value in attributes.items() if value is not None})
