@@ -50,6 +50,8 @@ CATALOGUE: Final[Mapping[str, str]] = {
     "T-63": "names, units and histograms that Prometheus cannot hold",
     "T-64": "more tools than the cap",
     "T-65": "half-open connections to the metrics page",
+    "T-66": "no psutil, refusals, missing and wrapped counters",
+    "T-67": "limits of containers",
     "T-75": "secrets in arguments, results, exceptions, addresses, headers, environment",
     "T-76": "hostile text before the redactor",
     "T-81": "the network blocked",

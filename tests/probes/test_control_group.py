@@ -1,9 +1,16 @@
 """The limits of containers, from files as the kernel writes them (T-67)."""
 
+import json
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otel_perf.probes.attempts import Attempts
 from otel_perf.probes.control_group import ControlGroup, CpuUse, MemoryLimit
@@ -153,3 +160,81 @@ def test_the_groups_of_this_machine_can_be_read() -> None:
     memory, cpus = group.memory_limit(), group.cpu_limit()
     assert memory is None or 0 < memory.limit_bytes < 1 << 60
     assert cpus is None or cpus > 0
+
+
+LIMITED = """
+import json, sys
+from otel_perf.probes.control_group import ControlGroup
+
+sys.stdin.readline()
+limit = ControlGroup().memory_limit()
+print(json.dumps([limit.limit_bytes, limit.usage_bytes]))
+"""
+
+
+def controlled_group() -> Path:
+    """Where a group with a limit of its own can be made below this process' group."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            return Path("/sys/fs/cgroup/memory") / path.strip("/")
+        if not controllers and "memory" in _read(Path("/sys/fs/cgroup") / path.strip("/") / "cgroup.subtree_control"):
+            return Path("/sys/fs/cgroup") / path.strip("/")
+    raise PermissionError("no group with a memory controller")
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
+def test_t67_a_real_limit_is_found() -> None:
+    """A process in a group of 256 MiB, made where that is allowed, finds its limit and what the group uses."""
+    try:
+        folder = controlled_group() / f"otel_perf_test_{os.getpid()}"
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no group can be made here: {error}")
+    try:
+        old = (folder / "memory.limit_in_bytes").exists()
+        (folder / ("memory.limit_in_bytes" if old else "memory.max")).write_text(str(256 * MIB))
+        with subprocess.Popen(
+            [sys.executable, "-c", LIMITED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child:
+            (folder / "cgroup.procs").write_text(str(child.pid))
+            told, _ = child.communicate("go\n", timeout=60)
+        limit, usage = json.loads(told)
+    finally:
+        folder.rmdir()
+    assert limit == 256 * MIB
+    assert 0 <= usage < 256 * MIB
+
+
+TEXT = st.one_of(
+    st.text(max_size=60),
+    st.from_regex(r"(0::/[a-z./]*\n|[0-9]:(memory|cpu|cpu,cpuacct):/[a-z./]*\n){0,3}", fullmatch=True),
+    st.from_regex(r"(max|-?[0-9]{1,20})( [0-9]{0,7})?\n?", fullmatch=True),
+    st.from_regex(r"((file|total_cache|user|system|user_usec|system_usec) -?[0-9x]{0,12}\n){0,4}", fullmatch=True),
+)
+FILES = (
+    "memory.max", "memory.current", "memory.stat", "cpu.max", "cpu.stat", "memory/memory.limit_in_bytes",
+    "memory/memory.usage_in_bytes", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us", "cpu/cpu.stat",
+    "cpuacct/cpuacct.stat",
+)  # fmt: skip
+
+
+@given(membership=TEXT, contents=st.lists(TEXT, min_size=len(FILES), max_size=len(FILES)))
+@settings(max_examples=60)
+def test_t67_whatever_the_files_hold_there_is_a_limit_or_none(membership: str, contents: list[str]) -> None:
+    """Nothing raises, and a limit is above zero."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, text in zip(("proc/self/cgroup", *(f"sys/fs/cgroup/{name}" for name in FILES)),
+                              (membership, *contents), strict=True):  # fmt: skip
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text, encoding="utf-8", errors="replace")
+        group = ControlGroup(root)
+        memory, cpus, use = group.memory_limit(), group.cpu_limit(), group.cpu_use()
+    assert memory is None or 0 < memory.limit_bytes < 1 << 60
+    assert cpus is None or cpus > 0
+    assert use is None or min(use.modes.values()) >= 0

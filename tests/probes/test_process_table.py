@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otel_perf.probes import process_table
 from otel_perf.probes.attempts import Attempts
@@ -31,6 +34,19 @@ def test_a_name_may_hold_any_character(tmp_path: Path) -> None:
     assert (row.pid, row.name, row.state) == (42, "a) b (c", "defunct")
     assert row.cpu_seconds == 200 / tick
     assert row.resident_bytes == 12 * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files of Linux")
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=15))
+@settings(max_examples=60)
+def test_any_name_comes_back(name: str) -> None:
+    """Parentheses, spaces, newlines, other scripts."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "7").mkdir()
+        line = f"7 ({name}) S " + " ".join(str(number) for number in range(4, 53))
+        (Path(folder) / "7" / "stat").write_bytes(line.encode())
+        (row,) = process_rows(Path(folder))
+    assert (row.name, row.state, row.began) == (name, "sleeping", 22 / os.sysconf("SC_CLK_TCK"))
 
 
 def test_this_process_is_in_the_table_as_psutil_knows_it() -> None:
