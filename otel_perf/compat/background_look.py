@@ -1,6 +1,8 @@
 """The monitor's one thread: it gets things ready, then looks every so often until it is told to stop."""
 
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -12,6 +14,8 @@ from otel_perf.core.guard import guard
 __all__ = ["BackgroundLook"]
 
 THREAD_NAME: Final = "otel_perf-monitor"
+LONGEST_HOLD_SECONDS: Final = 2.0
+"""How long a fork waits for the thread: an import takes a fraction of it, and nothing may wait without a bound."""
 FIRST_SECONDS: Final = 1.0
 """The first look is at most so long after the start, in which the application has better things to do."""
 
@@ -31,7 +35,10 @@ class BackgroundLook:
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
         self._interval_seconds = FIRST_SECONDS
+        self._busy = threading.Lock()
+        self._held = False
         renew_in_child(self)
+        _looks.add(self)
 
     @property
     def running(self) -> bool:
@@ -79,8 +86,20 @@ class BackgroundLook:
         thread.join(max(0.0, timeout_seconds))
         return not thread.is_alive()
 
+    def hold_for_fork(self) -> None:
+        """Let no look be under way: a child would find what it imports half imported and locked for ever."""
+        if self._thread is not threading.current_thread() and self._busy.acquire(timeout=LONGEST_HOLD_SECONDS):
+            self._held = True
+
+    def go_on(self) -> None:
+        """The fork is done."""
+        if self._held:
+            self._held = False
+            self._busy.release()
+
     def after_fork_in_child(self) -> None:
         """Go on in the child, whose pipeline is renewed by itself; the parent's thread is not here."""
+        self._busy, self._held = threading.Lock(), False
         if self._thread is not None:
             self._thread = None
             self.start(_nothing, self._interval_seconds)
@@ -88,13 +107,32 @@ class BackgroundLook:
     def _run(
         self, stop: threading.Event, ready: threading.Event, prepare: Callable[[], object], interval_seconds: float
     ) -> None:
-        guard.call("monitor.start", prepare)
+        with self._busy:
+            guard.call("monitor.start", prepare)
         ready.set()
         pause = min(FIRST_SECONDS, interval_seconds)
         while not stop.wait(pause):
-            guard.call("monitor.look", self._look)
+            with self._busy:
+                guard.call("monitor.look", self._look)
             pause = interval_seconds
 
 
 def _nothing() -> None:
     return None
+
+
+_looks: Final[weakref.WeakSet[BackgroundLook]] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for look in tuple(_looks):
+        guard.call("fork", look.hold_for_fork)
+
+
+def _after_fork_in_parent() -> None:
+    for look in tuple(_looks):
+        guard.call("fork", look.go_on)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
-import otel_perf
+from otel_perf import measure
 from otel_perf.compat.benchmark_result import EXPORT_SCHEMA, FORMAT_VERSION, BenchmarkResult
 from otel_perf.compat.cache_tracker import CachePerformanceTracker
 from otel_perf.compat.forks import ForkSafeLock
@@ -73,7 +73,7 @@ class PerformanceBenchmarker:
             memory: Measure resident memory before, after and at its peak.
             tracemalloc: Measure memory of Python objects too, which slows allocation down.
         """
-        return otel_perf.measure(name, memory=memory, tracemalloc=tracemalloc, on_result=self._keep)
+        return measure(name, memory=memory, tracemalloc=tracemalloc, on_result=self._keep)
 
     @overload
     def benchmark(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -90,7 +90,7 @@ class PerformanceBenchmarker:
         """
         if callable(name):
             return self.benchmark()(name)
-        return otel_perf.measure(name, on_result=self._keep)
+        return measure(name, on_result=self._keep)
 
     def _keep(self, result: OperationResult) -> None:
         with self._lock:

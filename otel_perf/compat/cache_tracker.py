@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any, Final
 
-import otel_perf
+from otel_perf import record_cache_access
 from otel_perf.compat.amounts import known
 from otel_perf.compat.forks import ForkSafeLock
 from otel_perf.compat.summary_statistics import describe_seconds
@@ -70,7 +70,7 @@ class CachePerformanceTracker:
             self._counts[hit] += 1
             if taken is not None:
                 self._seconds[hit].append(taken)
-        otel_perf.record_cache_access(self.name, hit, seconds=taken)
+        record_cache_access(self.name, hit, seconds=taken)
 
     @property
     def hits(self) -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import otel_perf
+from otel_perf import instrument
 from otel_perf.compat.alerting import AlertRecord, AlertThresholds
 from otel_perf.compat.metrics_collector import (
     DEFAULT_ALERTS,
@@ -104,7 +104,7 @@ class PrometheusPerformanceMonitor(MetricsCollector):
             running = active.current()
             if running is None:
                 page = {} if port is None else {"prometheus": (host, port)}
-                running = self._handle = otel_perf.instrument(**{**page, **settings})
+                running = self._handle = instrument(**{**page, **settings})
             elif port is not None:
                 self._server.open(running, host, port)
             return running

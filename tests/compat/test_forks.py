@@ -1,6 +1,7 @@
 """What a forked child does with a monitor and locks that its parent's threads held."""
 
 import os
+import subprocess
 import sys
 import threading
 import urllib.request
@@ -107,8 +108,8 @@ def test_a_monitor_goes_on_in_the_child() -> None:
 def test_the_childs_own_process_is_looked_at() -> None:
     """Its open file descriptors are counted, not those of the parent, which has more."""
     collector = MetricsCollector()
-    assert collector.collect_system_metrics().process is not None
     descriptors = [os.dup(0) for _ in range(20)]
+    assert collector.collect_system_metrics().process is not None
 
     def child() -> bool:
         for descriptor in descriptors:
@@ -135,3 +136,31 @@ def test_the_parents_page_stays_the_parents(otel_perf_capture: Capture) -> None:
             assert answer.status == 200
     finally:
         monitor.stop_monitoring()
+
+
+def test_a_fork_waits_for_imports_of_the_monitors_thread() -> None:
+    """A child that is forked while the pipeline is being imported in the background can import it too."""
+    program = """
+import os, sys
+from otel_perf.compat.monitor import monitor, start_performance_monitoring, stop_performance_monitoring
+start_performance_monitoring()
+assert not monitor.wait_until_ready(0), "the import was to be under way"
+child = os.fork()
+if child == 0:
+    import faulthandler
+    faulthandler.dump_traceback_later(20, exit=True)
+    import opentelemetry.sdk.trace, otel_perf.runtime.engine
+    with monitor.measure_command("in the child"):
+        pass
+    os._exit(0 if monitor.monitoring and stop_performance_monitoring() else 1)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert monitor.wait_until_ready(60)
+stop_performance_monitoring()
+sys.exit(code)
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=environment | {"CI": "true"}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
