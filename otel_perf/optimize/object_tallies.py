@@ -84,7 +84,8 @@ class ObjectTallies:
             tally.restart()
 
     def after_fork_in_child(self) -> None:
-        """Have every object make new locks."""
+        """New locks, here and in every object."""
+        self._sorting = Lock()
         for owner in list(self._alive):
             guard.call("fork", owner.after_fork_in_child)
 

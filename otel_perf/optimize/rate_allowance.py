@@ -96,44 +96,54 @@ class WindowAllowance:
         self._spent: deque[tuple[int, float]] = deque()
         self._used: float = 0
 
-    def _forget_old(self, now_ns: int) -> None:
-        spent = self._spent
-        while spent and spent[0][0] + self._window_ns <= now_ns:
-            self._used -= spent.popleft()[1]
+    def _forget_until(self, time_ns: int) -> list[tuple[int, float]]:
+        """Leave out what will have left the window by then; what that was."""
+        spent, gone = self._spent, []
+        while spent and spent[0][0] + self._window_ns <= time_ns:
+            gone.append(spent.popleft())
+            self._used -= gone[-1][1]
         if not spent:
             self._used = 0  # fractions that were added and taken away do not always leave nothing
+        return gone
+
+    def _last_ns(self) -> int:
+        return self._spent[-1][0] if self._spent else 0
 
     def turn_ns(self, now_ns: int, cost: float) -> int:
-        """See ``Allowance``."""
-        self._forget_old(now_ns)
-        spent = self._spent
-        turn_ns = max(now_ns, spent[-1][0]) if spent else now_ns
+        """See ``Allowance``. What is booked before was made room for when it was booked: only ``cost`` needs some."""
+        turn_ns = max(now_ns, self._last_ns())
+        self._forget_until(now_ns)
         excess = self._used + cost - self._limit
-        for time_ns, freed in spent:
+        for time_ns, freed in self._spent:
             if excess <= 0:
                 break
             turn_ns = max(turn_ns, time_ns + self._window_ns)
             excess -= freed
         return turn_ns
 
-    def book(self, turn_ns: int, cost: float) -> tuple[int, float]:
+    def book(self, turn_ns: int, cost: float) -> object:
         """See ``Allowance``."""
-        booking = (turn_ns, cost)
-        self._spent.append(booking)
+        gone = self._forget_until(turn_ns)
+        entry = (turn_ns, cost)
+        self._spent.append(entry)
         self._used += cost
-        return booking
+        return entry, gone
 
     def give_back(self, booking: object) -> None:
         """See ``Allowance``."""
-        if self._spent and self._spent[-1] is booking:
+        if isinstance(booking, tuple) and self._spent and self._spent[-1] is booking[0]:
             self._used -= self._spent.pop()[1]
+            self._spent.extendleft(reversed(booking[1]))
+            self._used += sum(cost for _, cost in booking[1])
 
     def is_whole(self, now_ns: int) -> bool:
         """See ``Allowance``."""
-        self._forget_old(now_ns)
+        self._forget_until(now_ns)
         return not self._spent
 
     def remaining(self, now_ns: int) -> float:
-        """See ``Allowance``."""
-        self._forget_old(now_ns)
+        """See ``Allowance``. Nothing, while somebody waits."""
+        if self._last_ns() > now_ns:
+            return 0
+        self._forget_until(now_ns)
         return max(0, self._limit - self._used)

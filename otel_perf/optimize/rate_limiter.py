@@ -24,10 +24,10 @@ from typing import Final
 from otel_perf.core import clock
 from otel_perf.optimize.object_tallies import object_tallies
 from otel_perf.optimize.rate_allowance import Allowance, BucketAllowance, WindowAllowance
-from otel_perf.optimize.rate_limited import Limit
+from otel_perf.optimize.rate_limited import Limit, RateLimitedError
 from otel_perf.optimize.rate_tally import RateLimitStatistics, RateTally
 
-__all__ = ["Decision", "RateLimiter", "SlidingWindow", "TokenBucket"]
+__all__ = ["Decision", "RateLimitedError", "RateLimiter", "SlidingWindow", "TokenBucket"]
 
 SECOND_NS: Final = 1_000_000_000
 

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_perf.core.rate_limit_signals import CHECK_SECONDS
-from otel_perf.optimize.rate_limited import RateLimitedError
-from otel_perf.optimize.rate_limiter import RateLimiter, SlidingWindow, TokenBucket
+from otel_perf.optimize.rate_limiter import RateLimitedError, RateLimiter, SlidingWindow, TokenBucket
 from otel_perf.testing.capture import Capture
 
 SECOND = 1_000_000_000
