@@ -148,6 +148,8 @@ EOF
 cat <<-EOF
 	# kept
 	EOF
+n=`echo "# kept"` m="`echo '# kept'`" # gone
+(( n > 1 )) && echo $((n << 2)) "$((1 + (2 * 3)))" ${n:-${m%% # kept}} # gone
 case $dir in a) echo 1;; esac # gone
 """
 
@@ -168,7 +170,8 @@ def test_other_languages_keep_their_strings(language: str, source: str) -> None:
         ("python", 'x = "never closed\n# a\n'), ("python", "x = '''never closed # a"), ("python", 'f"{x'),
         ("c", 'char *a = "open;\n// a\n'), ("c", "x /* open"), ("c", "let a = 'it // b';"),
         ("javascript", "a = `open // a"), ("javascript", "<a>http://x</a> // b"), ("javascript", "a = 'open\n// b"),
-        ("shell", "echo 'open # a"), ("shell", "echo `date # a`"), ("shell", "cat <<EOF\n# a\n"),
+        ("shell", "echo 'open # a"), ("shell", "echo `date # a"), ("shell", 'echo "${x:-"a # b"}"'),
+        ("shell", "x=$((1 +\n# a"), ("shell", "cat <<EOF\n# a\n"),
     ],
 )  # fmt: skip
 def test_what_is_not_certain_is_left_alone(language: str, source: str) -> None:

@@ -82,17 +82,16 @@ def rewrite_json(text: str, rewrite: Callable[[str], str]) -> str:
 
 def _rewrite_lines(text: str, rewrite: Callable[[str], str]) -> str:
     """One document per line: every line must be one, and one of them must have something to shorten."""
-    lines = text.split("\n")
-    nothing: list[NothingFoundError] = []
-
-    def rewritten(line: str) -> str:
+    told: list[str] = []
+    reason: str | None = None
+    shortened = False
+    for line in text.split("\n"):
         try:
-            return rewrite(line)
+            told.append(rewrite(line) if line.strip() else line)
+            shortened = shortened or bool(line.strip())
         except NothingFoundError as error:
-            nothing.append(error)
-            return line
-
-    told = [rewritten(line) if line.strip() else line for line in lines]
-    if len(nothing) == sum(1 for line in lines if line.strip()):
-        raise nothing[0]
+            told.append(line)
+            reason = str(error)
+    if not shortened and reason is not None:
+        raise NothingFoundError(reason)
     return "\n".join(told)

@@ -7,13 +7,17 @@ from otel_perf.optimize.techniques.spans import Span
 
 __all__ = ["shell_spans"]
 
+_PLAIN: Final = (
+    r"\$\{(?:[^{}\"'`\\\n$]++|\$\{[^{}\"'`\\\n]*+\}|\$(?!\{))*+\}"  # a parameter without quotes inside
+    r"|\$?\(\([^\"'`\#\n;]{0,200}?\)\)"  # arithmetic on one line
+    r"|`(?:[^`\\]++|\\.)*+`"
+)
 _COMMAND: Final = re.compile(
-    r"""\\.|\$'(?:[^'\\]++|\\.)*+'|'[^']*+'|(?P<unsure>'|`|\$\{|\(\()|"|\$\(|[()\n]|(?<![^\s;&|()])\#[^\n]*+"""
-    r"""|<<<|<<-?[ \t]*+(?P<mark>\\?[A-Za-z_]\w*+|'[^'\n]++'|"[^"\n]++")""",
+    rf"""\\.|{_PLAIN}|\$'(?:[^'\\]++|\\.)*+'|'[^']*+'|(?P<unsure>'|`|\$\{{|\(\()|"|\$\(|[()\n]"""
+    r"""|(?<![^\s;&|()])\#[^\n]*+|<<<|<<-?[ \t]*+(?P<mark>\\?[A-Za-z_]\w*+|'[^'\n]++'|"[^"\n]++")""",
     re.DOTALL,
 )
-_QUOTED: Final = re.compile(r"""\\.|"|\$\(\(|\$\(|`""", re.DOTALL)
-_PARAMETER: Final = re.compile(r"\$\{[^{}\"'`$\\\n]*+\}")
+_QUOTED: Final = re.compile(rf"""\\.|{_PLAIN}|(?P<unsure>\$\(\(|\$\{{|`)|"|\$\(""", re.DOTALL)
 
 
 class _Shell:
@@ -39,7 +43,7 @@ class _Shell:
 
     def _in_quotes(self, found: re.Match[str]) -> int | None:
         mark = found.group()
-        if mark in {"`", "$(("}:
+        if found["unsure"] is not None:
             return None
         if mark == "$(":
             self._open.append(0)
@@ -52,8 +56,7 @@ class _Shell:
     def _in_command(self, found: re.Match[str]) -> int | None:
         mark, end = found.group(), found.end()
         if found["unsure"] is not None:
-            plain = _PARAMETER.match(self._text, found.start())
-            return None if plain is None else plain.end()
+            return None
         if found["mark"] is not None:
             self._documents.append((found["mark"].strip("\\'\""), mark.startswith("<<-")))
         elif mark == "\n":
@@ -107,6 +110,6 @@ def shell_spans(text: str) -> list[Span] | None:
     """Strings, here-documents and comments of a POSIX shell or bash script.
 
     Command substitutions count as strings, so that nothing in them is touched. ``None``, so that nothing at all is
-    touched, when something is not closed, and for backquotes, arithmetic and parameter expansions that nest.
+    touched, when something is not closed, and for arithmetic over lines and parameter expansions that hold quotes.
     """
     return _Shell(text).spans()
