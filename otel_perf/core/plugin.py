@@ -5,8 +5,9 @@ A package offers one by an entry point of the group ``otel_perf.plugins``::
     [project.entry-points."otel_perf.plugins"]
     tally = "my_package.tally:Tally"
 
-The object is called once with a ``PluginHost``; what it returns is the plugin. Every method of ``Plugin`` may be left
-out. All of them run on a thread of the plugin's own, one at a time, so that a slow plugin holds nobody up; an exception
+The module is imported where ``instrument()`` is called; import what you need there, not later. The object is then
+called once with a ``PluginHost``; what it returns is the plugin. Every method of ``Plugin`` may be left out. All of
+them, and that call, run on a thread of the plugin's own, one at a time, so that a slow plugin holds nobody up; an exception
 is counted and told, and the plugin goes on.
 """
 

@@ -212,7 +212,7 @@ class Engine:
         self._sweep_tail(decide_all=True)
         guard.call("system metrics", self.probing.refresh)
         guard.call("metrics", self.metrics_out.export)
-        self.plugins.begin_to_stop(deadline_ns - (deadline_ns - clock.monotonic_ns()) // 2)
+        self.plugins.begin_to_stop()
         delivered = self.outlets.shutdown(deadline_ns)
         guard.call("metrics", self.metrics_out.shutdown)
         self._ticker.stop(deadline_ns)

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from otel_perf.core import clock
 from otel_perf.core.background import background_thread
@@ -15,6 +15,9 @@ from otel_perf.core.records import ToolCall
 __all__ = ["Loadable", "PluginRunner", "Topic"]
 
 Topic: TypeAlias = Literal["on_calls", "on_measurements", "on_events"]
+State: TypeAlias = Literal["loading", "running", "broken", "ended"]
+
+R = TypeVar("R")
 
 MOST_WAITING: Final = 10_000
 """Records that wait for one plugin; about 1 MB. What a slower plugin does not take in time is dropped and counted."""
@@ -34,20 +37,28 @@ class Loadable(Protocol):
 
 
 class PluginRunner:
-    """Loads one plugin and hands over what it wants to read.
+    """Hands one plugin what it wants to read.
 
     Attributes:
         name: Name of the entry point.
-        state: What the plugin is doing; ``broken`` when it could not be loaded.
+        state: What the plugin is doing; ``broken`` when it could not be loaded, ``ended`` when it wants nothing.
         dropped: Records that it did not take in time.
     """
 
-    def __init__(self, entry_point: Loadable) -> None:
-        """Load nothing yet."""
-        self.name = entry_point.name
-        self.state: Literal["loading", "running", "broken", "ended"] = "loading"
+    def __init__(self, name: str, load: Callable[[], Any]) -> None:
+        """Load the plugin here: the object of the entry point, which is called later, on the plugin's own thread.
+
+        Args:
+            name: Name of the entry point.
+            load: Imports and gives the object.
+        """
+        self.name = name
         self.dropped = 0
-        self._entry_point = entry_point
+        self.state: State = "loading"
+        self._make: Callable[[PluginHost], Any] | None = self._guarded(load)
+        self._begin()
+
+    def _begin(self) -> None:
         self._plugin: Any = None
         self._changed = threading.Condition()
         self._queue: deque[tuple[Topic, Sequence[Any]]] = deque()
@@ -56,8 +67,16 @@ class PluginRunner:
         self._thread = background_thread(self._run, f"otel_perf-plugin-{self.name}")
 
     def start(self) -> None:
-        """Load the plugin on its own thread, and begin."""
-        self._thread.start()
+        """Make the plugin on its own thread, and begin."""
+        if self._make is not None:
+            self._thread.start()
+
+    def again(self) -> "PluginRunner":
+        """The same plugin from the start, for a forked child."""
+        make = self._make
+        fresh = PluginRunner(self.name, lambda: make)
+        fresh.state = "broken" if make is None else "loading"
+        return fresh
 
     def offer(self, topic: Topic, records: Sequence[Any]) -> None:
         """Take records in for the plugin; never waits for it."""
@@ -87,8 +106,10 @@ class PluginRunner:
     # -- on the plugin's thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        if not self._load():
-            self.state = "broken"
+        make = self._make
+        self._plugin = None if make is None else self._guarded(lambda: make(PluginHost(self.name)))
+        if self._plugin is None:
+            self.state = "broken" if self.state == "broken" else "ended"
             self._queue.clear()
             return
         self.state = "running"
@@ -102,10 +123,11 @@ class PluginRunner:
     def _stage(self) -> str:
         return f"plugin.{self.name}"
 
-    def _load(self) -> bool:
+    def _guarded(self, load: Callable[[], R]) -> R | None:
         try:
-            self._plugin = self._entry_point.load()(PluginHost(self.name))
-        except BaseException as error:  # noqa: BLE001 - an import may raise anything, and ends this plugin alone
+            return load()
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, and ends itself alone
+            self.state = "broken"
             guard.counts[self._stage] += 1
             logger.error(
                 "otel_perf: plugin %r is skipped, it could not be loaded: %s: %s",
@@ -113,8 +135,7 @@ class PluginRunner:
                 type(error).__name__,
                 str(error)[:200],
             )
-            return False
-        return self._plugin is not None
+            return None
 
     def _next(self) -> tuple[Topic, Sequence[Any]] | None:
         with self._changed:

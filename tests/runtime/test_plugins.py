@@ -97,6 +97,43 @@ def test_plugins_can_be_switched_off(tmp_path: Path) -> None:
     assert seen_by(program, OTEL_PERF_PLUGINS="false")[0] is None
 
 
+FORKING = """
+import os, time
+import otel_perf
+handle = otel_perf.instrument()
+with otel_perf.tool_call("parent"): pass
+read, write = os.pipe()
+child = os.fork()
+with otel_perf.tool_call("child" if child == 0 else "parent"): pass
+handle.shutdown()
+names = [entry[0] for entry in sys.plugin.seen if len(entry) == 5]
+if child == 0:
+    os.write(write, json.dumps([names, lines]).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+print(json.dumps([names, *json.loads(os.read(read, 10000))]))
+"""
+
+
+@pytest.mark.skipif("not hasattr(__import__('os'), 'fork')")
+def test_a_forked_child_has_a_plugin_of_its_own(tmp_path: Path) -> None:
+    """Parent and child are each told of their own calls, even when the fork comes right after the start."""
+    install(tmp_path, "good_plugin", INSTALLED, "Plugin")
+    parent, child, lines = seen_by(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{FORKING}")
+    assert (parent, child, lines) == (["parent", "parent"], ["child"], [])
+
+
+def test_without_a_plugin_nothing_is_imported_for_one() -> None:
+    """No half-imported module can be left to a forked child, and nothing is paid for."""
+    program = """
+import otel_perf
+handle = otel_perf.instrument()
+handle.shutdown()
+print(json.dumps([name for name in ("importlib.metadata", "otel_perf.core.plugin") if name in sys.modules]))
+"""
+    assert seen_by(program) == []
+
+
 # -- in this process, with entry points made by hand ---------------------------------------------------------------
 
 
