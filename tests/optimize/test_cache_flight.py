@@ -7,6 +7,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otel_perf.optimize.cache import ResultCache
 
@@ -290,3 +292,67 @@ def test_a_forked_child_neither_waits_for_the_parents_threads_nor_loses_entries(
         compute.go_on.set()
         assert answer.result(PATIENCE) == "value"
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class Chaos:
+    """Tasks on a few keys, of different lengths, cancelled at different times, some of which fail."""
+
+    def __init__(self) -> None:
+        self.cache: ResultCache[int, str] = ResultCache("chaos")
+        self.running: set[int] = set()
+
+    async def ask(self, key: int, length: int, *, fails: bool) -> str:
+        """One look-up."""
+
+        async def compute() -> str:
+            assert key not in self.running  # one computation of a key at a time
+            self.running.add(key)
+            try:
+                await let_others_run(length)
+                return f"value {key // (0 if fails else 1)}"
+            finally:
+                self.running.discard(key)
+
+        return await self.cache.aget_or_compute(key, compute)
+
+    async def play(self, tasks: list[tuple[int, int, int | None, bool]]) -> list[object]:
+        """All look-ups; what came of each."""
+        started = []
+        for key, length, cancel_after, fails in tasks:
+            task = asyncio.ensure_future(self.ask(key, length, fails=fails))
+            started.append(task)
+            if cancel_after is not None:
+                await let_others_run(cancel_after)
+                task.cancel()
+        return await asyncio.wait_for(asyncio.gather(*started, return_exceptions=True), PATIENCE)  # type: ignore[return-value]
+
+
+async def let_others_run(turns: int) -> None:
+    """Give so many turns of the event loop away."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 3), st.none() | st.integers(0, 4), st.booleans()),
+        min_size=1,
+        max_size=25,
+    )
+)
+@settings(max_examples=50)
+def test_whatever_is_cancelled_or_fails_nobody_hangs_and_every_look_up_is_counted(
+    tasks: list[tuple[int, int, int | None, bool]],
+) -> None:
+    """Each gets the value of its key, or the failure, or was cancelled; one that never began is no look-up."""
+    chaos = Chaos()
+    answers = asyncio.run(chaos.play(tasks))
+    outcomes = [
+        (key, cancel_after, answer)
+        for (key, _, cancel_after, _), answer in zip(tasks, answers, strict=True)
+        if answer != f"value {key}" and not isinstance(answer, ZeroDivisionError)
+    ]
+    assert all(isinstance(answer, asyncio.CancelledError) and after is not None for _, after, answer in outcomes)
+    never_begun = sum(cancel_after == 0 for _, cancel_after, _ in outcomes)
+    assert chaos.cache.stats().lookups == len(tasks) - never_begun
+    assert not chaos.running
