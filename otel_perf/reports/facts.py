@@ -24,6 +24,9 @@ MAX_LINES: Final = 8
 ITEMS: Final = {"traces": "spans", "metrics": "metric points", "logs": "log records"}
 """What the items of each signal are called."""
 
+PARTS: Final = {"model": "model", "tools": "tools", "waiting": "waiting", "own": "its own work"}
+"""What the parts of a turn are called."""
+
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
@@ -46,12 +49,22 @@ def headline(summary: RunSummary) -> str:
 
 def fact_lines(summary: RunSummary) -> Iterator[Fact]:
     """Yield the lines below the picture."""
+    yield from _turn(summary)
     yield from _failures(summary)
     yield from _open_calls(summary)
     yield from measured_facts(MeasuredTable(summary.metrics))
     yield _calls(summary.calls)
     yield from _sent(summary.destinations)
     yield from _cost(summary.overhead)
+
+
+def _turn(summary: RunSummary) -> Iterator[Fact]:
+    """Where the time of the slowest trace went; of one that is all one thing there is nothing to say."""
+    slowest = summary.slowest[0] if summary.slowest else None
+    shares = None if slowest is None or slowest.breakdown is None else slowest.breakdown.shares()
+    parts = [f"{share_text(share, 1)} {PARTS[part]}" for part, share in (shares or {}).items() if share]
+    if len(parts) > 1:
+        yield Fact("Its time", ", ".join(parts))
 
 
 def _failures(summary: RunSummary) -> Iterator[Fact]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from otel_perf.statistics.call_graph import TreeNode
     from otel_perf.statistics.tool_summary import ToolSummary
     from otel_perf.statistics.trace_sample import SampledTrace
+    from otel_perf.statistics.turn_breakdown import TurnBreakdown
 
 __all__ = ["OpenCall", "Overhead", "PathStep", "RunSummary", "TracePath"]
 
@@ -93,6 +94,7 @@ class TracePath:
         spans: Number of calls and spans in the trace.
         left_out: How many of them were not looked at, since a trace is kept up to a bound.
         segments: The critical path, in the order of time.
+        breakdown: Where its time went: model, tools, waiting or its own work.
     """
 
     name: str
@@ -101,6 +103,7 @@ class TracePath:
     spans: int
     left_out: int
     segments: tuple[PathSegment, ...]
+    breakdown: TurnBreakdown | None = None
 
     @classmethod
     def of(cls, trace: SampledTrace) -> Self:
@@ -113,6 +116,7 @@ class TracePath:
             spans=len(trace.nodes) + trace.left_out,
             left_out=trace.left_out,
             segments=tuple(critical_path(trace.nodes)),
+            breakdown=trace.breakdown(),
         )
 
     def steps(self) -> PathStep | None:

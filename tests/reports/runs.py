@@ -48,8 +48,11 @@ class Run:
 
 
 def trace(nodes: Sequence[tuple[int, int | None, str, int, int]], left_out: int = 0) -> SampledTrace:
-    """A trace of (key, parent's key, name, start, end) in milliseconds, the root first."""
-    made = tuple(TraceNode(key, parent, name, start * MS, end * MS) for key, parent, name, start, end in nodes)
+    """A trace of (key, parent's key, name, start, end) in milliseconds; the root, an agent's turn, first."""
+    made = tuple(
+        TraceNode(key, parent, name, start * MS, end * MS, part="own" if parent is None else "tools")
+        for key, parent, name, start, end in nodes
+    )
     return SampledTrace(made[0], made, left_out)
 
 

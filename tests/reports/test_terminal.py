@@ -40,6 +40,7 @@ librarian                                        1    30.0 ms   2.5 %
 ├─ search                                        1     190 ms  15.8 %
 └─ ask_server                                    1     980 ms  81.7 %
 
+Its time    97.5 % tools, 2.5 % its own work
 Errors      read_file: 3 × UnicodeDecodeError
             ask_server: 2 × TimeoutError
 Still open  fetch, for 12.3 s (agent librarian)
