@@ -87,6 +87,9 @@ class Compressor:
     ) -> CompressionResult:
         """Make a text smaller, and record what that saved.
 
+        It computes, for up to some seconds per megabyte with all techniques (``docs/compression.md``): in an event loop
+        give a large text to ``asyncio.to_thread``.
+
         Args:
             text: What to compress.
             limit_tokens: Stop as soon as the text has no more tokens than this.
