@@ -15,7 +15,7 @@ def record_cache_access(
 ) -> None:
     """Record one look-up in a cache of yours: ``record_cache_access("prompts", key in prompts)``.
 
-    Costs some 0.3 us for each of the values given. Never raises.
+    Costs some 0.3 us for each value given, some 1.3 us where the queue is always full. Never raises.
 
     Args:
         name: The cache's name; a metric label, so keep it of few values (200 are told apart).
