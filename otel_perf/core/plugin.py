@@ -7,8 +7,8 @@ A package offers one by an entry point of the group ``otel_perf.plugins``::
 
 The module is imported where ``instrument()`` is called; import what you need there, not later. The object is then
 called once with a ``PluginHost``; what it returns is the plugin. Every method of ``Plugin`` may be left out. All of
-them, and that call, run on a thread of the plugin's own, one at a time, so that a slow plugin holds nobody up; an exception
-is counted and told, and the plugin goes on.
+them, and that call, run on a thread of the plugin's own, one at a time, so that a slow plugin holds nobody up; an
+exception is counted and told, and the plugin goes on.
 """
 
 from collections.abc import Mapping, Sequence
