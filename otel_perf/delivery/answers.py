@@ -50,7 +50,8 @@ def acknowledgement(signal: Signal, body: bytes, *, json: bool, secrets: Iterabl
     if not body:
         return Delivered()
     module, name, field = _RESPONSES[signal]
-    message: Any = getattr(import_module(f"opentelemetry.proto.collector.{module}"), name)()
+    with background_import():
+        message: Any = getattr(import_module(f"opentelemetry.proto.collector.{module}"), name)()
     if not _parse(message, body, json=json):
         return Delivered()
     partial = message.partial_success
@@ -76,7 +77,8 @@ def _parse(message: "Message", body: bytes, *, json: bool) -> bool:
 
     try:
         if json:
-            from google.protobuf.json_format import Parse, ParseError  # noqa: PLC0415 -- rare
+            with background_import():
+                from google.protobuf.json_format import Parse, ParseError  # noqa: PLC0415 -- rare
 
             try:
                 Parse(body, message, ignore_unknown_fields=True)

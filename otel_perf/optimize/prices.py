@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
+from otel_perf.core.background_import import background_import
 from otel_perf.core.token_usage import TokenUsage
 
 __all__ = ["Cost", "GenaiPrices", "Price", "PriceSource", "PriceTable"]
@@ -174,7 +175,8 @@ class GenaiPrices:
         if self.ready:
             return
         try:
-            import genai_prices  # noqa: PLC0415 - an extra, and heavy
+            with background_import():
+                import genai_prices  # noqa: PLC0415 - an extra, and heavy
         except ImportError:
             self.installed = False
         else:
