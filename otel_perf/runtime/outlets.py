@@ -198,10 +198,12 @@ class Outlets:
 
     def attach(self, events: EventFlow) -> None:
         """Have events delivered. Their senders start with the first one, and before it costs nothing."""
-        delivery = LogDelivery(self._log_encoder, self.logs)
-        console = () if self._event_console is None else (self._event_console,)
-        events.readers = (*events.readers, delivery, *console)
-        events.on_overflow = delivery.on_overflow
+        if self.logs:
+            delivery = LogDelivery(self._log_encoder, self.logs)
+            events.readers = (*events.readers, delivery)
+            events.on_overflow = delivery.on_overflow
+        if self._event_console is not None:
+            events.readers = (*events.readers, self._event_console)
         events.prepare = self._start_for_events
 
     def _start_for_events(self) -> None:

@@ -25,7 +25,7 @@ class Status:
         provider: ``owned``, ``adopted`` or ``private``; ``None`` when nothing runs.
         spans: ``deferred`` (the cheap way) or ``sdk`` (tool spans are SDK spans, at the SDK's cost).
         calls: Every call so far.
-        destinations: Every span and metric point so far, by destination and signal. Empty: nothing is sent.
+        destinations: Every span, metric point and event so far, by destination and signal. Empty: nothing is sent.
         open_calls: Calls that are running, oldest first.
         prometheus: URL of the metrics page, ``None`` without one.
         internal_errors: Errors of otel_perf itself, by stage.
