@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from otel_perf.core import clock
+from otel_perf.core.background_import import background_import
 from otel_perf.delivery.transport import Delivered, Signal
 
 if TYPE_CHECKING:
