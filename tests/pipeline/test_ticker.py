@@ -29,6 +29,16 @@ class Counted:
             self.reached.set()
 
 
+def test_a_first_run_may_be_sooner_than_a_period() -> None:
+    """It comes when the job says; the next one a whole period later."""
+    soonest, usual = Counted(1), Counted(1)
+    ticker = Ticker([Job("soonest", 3600, soonest, first_seconds=0.005), Job("usual", 3600, usual)])
+    ticker.start()
+    assert soonest.reached.wait(5)
+    ticker.stop(soon())
+    assert (soonest.runs, usual.runs) == (1, 0)
+
+
 def test_jobs_run_at_their_own_pace() -> None:
     """A job of a short period runs again and again, one of a long period not once, and none at the start."""
     often, seldom = Counted(5), Counted(1)
