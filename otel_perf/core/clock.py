@@ -6,12 +6,17 @@ This is the only module that reads the operating system's clocks.
 from collections.abc import Callable
 from time import perf_counter_ns, process_time_ns, thread_time_ns, time_ns
 
-__all__ = ["Clock", "monotonic_ns", "process_cpu_ns", "system_clock", "thread_cpu_ns", "wall_ns"]
+__all__ = ["Clock", "monotonic_ns", "process_cpu_ns", "seconds_until", "system_clock", "thread_cpu_ns", "wall_ns"]
 
 monotonic_ns = perf_counter_ns
 wall_ns = time_ns
 thread_cpu_ns = thread_time_ns
 process_cpu_ns = process_time_ns
+
+
+def seconds_until(moment_ns: int) -> float:
+    """Seconds to a moment of the monotonic clock; 0 when it has passed."""
+    return max(0.0, (moment_ns - monotonic_ns()) / 1e9)
 
 
 class Clock:

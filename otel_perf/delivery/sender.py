@@ -119,8 +119,7 @@ class Sender(Generic[G]):
         with self._changed:
             target = self._hurry()
             while not self._progress.reached(target) and not self._over:
-                seconds = (deadline_ns - clock.monotonic_ns()) / 1e9
-                if seconds <= 0 or not self._changed.wait(seconds):
+                if not self._changed.wait(clock.seconds_until(deadline_ns)):
                     break
             return self._progress.reached(target) and self._progress.tell()
 
@@ -139,20 +138,20 @@ class Sender(Generic[G]):
     def shutdown(self, deadline_ns: int) -> bool:
         """Send what waits until the deadline, then settle the rest; ``True`` when nothing was lost by ending.
 
-        At most 0.2 s after the deadline this returns, whatever the destination does. Harmless when repeated.
+        With a spool the destination is cut off before the deadline, so that there is time left for the disk. At most
+        0.2 s after the deadline this returns, whatever the destination does. Harmless when repeated.
         """
         failed = self._progress.failed
         self.close_by(deadline_ns)
         thread = self._thread
         if thread is not None:
-            thread.join(max(0.0, (deadline_ns - clock.monotonic_ns()) / 1e9))
-            if thread.is_alive():
-                guard.call("delivery.close", self._carrier.close)
-                thread.join(GRACE_SECONDS)
-        else:
+            thread.join(clock.seconds_until(min(deadline_ns, self._deadline_ns or deadline_ns)))
+        if thread is None or thread.is_alive():
             guard.call("delivery.close", self._carrier.close)
+        if thread is not None:
+            thread.join(GRACE_SECONDS)
         self._end()
-        self._ended.wait(GRACE_SECONDS)  # when the thread has begun to end: it may be writing to disk
+        self._ended.wait(max(GRACE_SECONDS, clock.seconds_until(deadline_ns)))  # the thread may be writing to disk
         return self._progress.failed == failed and not self._progress.stored
 
     def after_fork_in_child(self) -> None:

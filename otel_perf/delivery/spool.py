@@ -1,8 +1,8 @@
 """The durable spool of one destination: requests on disk while it is away, oldest first, bounded, adopted, counted."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from otel_perf.delivery.transport import Signal
 
 __all__ = ["DiskSpool", "SpoolSettings"]
 
-LOCK_SECONDS: Final = 0.2
+LOCK_SECONDS: Final = 0.5
 """A disk that hangs holds up the sender's own thread only; whoever else asks gives up after that long, once."""
 SETTLE_NS: Final = 200_000_000
 SCAN_NS: Final = 30 * 1_000_000_000
@@ -115,11 +115,27 @@ class DiskSpool:
         try:
             return parcel is self._last_kept or self._keep(parcel, hasty=hasty)
         finally:
-            self._lock.release()
+            self._release()
 
     def _acquire(self) -> bool:
         self._stuck = not self._lock.acquire(timeout=0.0 if self._stuck else LOCK_SECONDS)
         return not self._stuck
+
+    def _release(self) -> None:
+        """Who was inside when another wanted to close does it for him: no lock may outlive the pipeline."""
+        try:
+            if self._closed:
+                self._let_go()
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._release()
 
     def _keep(self, parcel: Parcel, *, hasty: bool) -> bool:
         if self._closed or not self._folder.home.usable():
@@ -165,7 +181,7 @@ class DiskSpool:
 
     def oldest(self) -> SpooledParcel | None:
         """The parcel to try next: that which has waited longest, unless others get through and it never does."""
-        with self._lock:
+        with self._inside():
             if self._lent is not None:
                 return self._lent
             if clock.monotonic_ns() >= self._scan_at_ns and not self._closed:
@@ -207,7 +223,7 @@ class DiskSpool:
 
     def postpone(self, parcel: SpooledParcel) -> None:
         """An attempt failed and may be repeated."""
-        with self._lock:
+        with self._inside():
             self._lent = None
             if self._patience.fail(parcel.entry):
                 logger.warning("otel_perf: a spooled request of %d items never gets through: set aside", parcel.items)
@@ -215,12 +231,12 @@ class DiskSpool:
 
     def succeed(self) -> None:
         """A request that did not come from here was acknowledged."""
-        with self._lock:
+        with self._inside():
             self._patience.succeed()
 
     def remove(self, parcel: SpooledParcel, *, refused: bool = False) -> None:
         """The parcel was acknowledged; or refused for good, and is then set aside."""
-        with self._lock:
+        with self._inside():
             self._lent = None
             self._forget(parcel.entry)
             self._dispose(parcel.entry, "refused" if refused else None)
@@ -232,7 +248,7 @@ class DiskSpool:
 
         None of the two is sent before the whole is gone, so that a crash in between repeats nothing.
         """
-        with self._lock:
+        with self._inside():
             entry = parcel.entry
             halves = halve(self._signal, parcel.body())
             if halves is None or entry not in self._entries:
@@ -292,27 +308,27 @@ class DiskSpool:
     # -- the end -------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let go of everything: what is left is for the next process."""
-        if not self._acquire():
-            return  # the disk hangs; the locks end with the process
-        try:
-            self._closed = True
-            self._settle()
-            shelves, self._shelves, self._own = self._shelves, [], None
-            for shelf in shelves:
-                shelf.close()
-        finally:
-            self._lock.release()
+        """Let go of everything: what is left is for the next process, or for the next pipeline of this one."""
+        self._closed = True
+        if self._acquire():
+            self._release()
+
+    def _let_go(self) -> None:
+        self._settle()
+        shelves, self._shelves, self._own = self._shelves, [], None
+        for shelf in shelves:
+            shelf.close()
 
     def _settle(self) -> None:
         """Make what was stored in haste safe from a power cut, as far as there is time."""
         until_ns = clock.monotonic_ns() + SETTLE_NS
-        for entry in self._hasty:
+        hasty, self._hasty = self._hasty, []
+        for entry in hasty:
             if clock.monotonic_ns() > until_ns:
                 return
             with suppress(OSError):
                 entry.shelf.settle(entry.name)
-        if self._hasty and self._own is not None:
+        if hasty and self._own is not None:
             self._own.sync()
 
     def after_fork_in_child(self) -> None:

@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import stat
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -561,3 +562,32 @@ def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path: Path) -> None:
     assert [len(ids_of(body)) for body in drained(heir)] == [2]
     assert book.adopted == 2
     assert list(drained(spool)) == [mine.body()]
+
+
+class SlowDisk(FileSystem):
+    """One call takes as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def sync(self, descriptor: int) -> None:
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self.go_on.wait(20)
+        super().sync(descriptor)
+
+
+def test_a_spool_that_is_closed_during_a_slow_write_lets_go_after_it(tmp_path: Path) -> None:
+    """What was written then is for the next pipeline of the same process as well: no lock is left."""
+    disk = SlowDisk()
+    spool, waiting = spool_in(tmp_path, disk), parcel(3)
+    writer = threading.Thread(target=spool.keep, args=(waiting,))
+    writer.start()
+    assert disk.reached.wait(10)
+    spool.close()
+    disk.go_on.set()
+    writer.join()
+    following = spool_in(tmp_path)
+    assert (found := following.oldest()) is not None
+    assert found.items == 3
+    following.close()

@@ -186,6 +186,21 @@ def test_t19_what_waits_at_exit_is_spooled_and_delivered_by_the_next(tmp_path: P
         assert sink.doubled == 0
 
 
+def test_t19_a_request_under_way_leaves_time_for_the_disk(tmp_path: Path) -> None:
+    """T-19: one that began long before the end is cut off in time: all else is on disk before the deadline."""
+    with http_sink() as sink:
+        sink.behave(black_hole=True)
+        with spooling_to(sink.url, tmp_path) as destination:
+            destination.offer(numbered(1, 200))
+            assert sink.wait_until(lambda: sink.arrived == 1)
+            began = time.monotonic()
+            destination.shutdown(within(2))
+            seconds = time.monotonic() - began
+        ends = settled(destination.account)
+    assert ends == {"uncertain": BATCH, "spooled": 200 - BATCH}
+    assert seconds < 2, f"{seconds:.2f} s"
+
+
 def test_two_living_processes_do_not_take_each_others_segments(tmp_path: Path) -> None:
     """A folder is locked while its process lives, and taken over when it has ended, by one of two."""
     with http_sink() as sink:
