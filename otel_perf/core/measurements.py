@@ -16,14 +16,14 @@ class Measurement(NamedTuple):
         value: In the metric's unit.
         labels: One text per attribute of the metric, in its order; ``None`` where the attribute does not apply.
         time_ns: Monotonic time in nanoseconds.
-        count: Of how many values of one histogram bucket ``value`` is the mean; 1 for everything that is no histogram.
+        times: Of how many values of one histogram bucket ``value`` is the mean; 1 for everything that is no histogram.
     """
 
     metric: MetricSpec
     value: float
     labels: tuple[str | None, ...]
     time_ns: int
-    count: int = 1
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

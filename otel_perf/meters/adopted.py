@@ -123,7 +123,7 @@ class AdoptedMeters:
         for entry in measurements:
             if entry.metric.instrument == "histogram":
                 histogram, labels = self._instruments.histogram(entry.metric), dict(measured.labels_of(entry))
-                for _ in range(entry.count):
+                for _ in range(entry.times):
                     guard.call("histogram.record", histogram.record, entry.value, labels, NO_SPAN)
 
     def _remember(self, key: CellKey) -> tuple[Histogram, dict[str, str]] | None:

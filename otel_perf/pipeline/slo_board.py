@@ -119,7 +119,7 @@ class SloBoard:
             for watched in self._watched:
                 metric = KPIS[watched.target.kpi].metric
                 for entry in (entry for entry in measurements if entry.metric is metric):
-                    watched.recorded.add(entry.value, entry.time_ns, entry.count)
+                    watched.recorded.add(entry.value, entry.time_ns, entry.times)
 
     def on_calls(self, calls: Sequence[ToolCall]) -> None:
         """Count what calls say of response time and success."""

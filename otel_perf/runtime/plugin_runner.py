@@ -189,7 +189,7 @@ def _measured(measurements: Sequence[Measurement]) -> Sequence[MeasuredValue]:
                 for attribute, label in zip(entry.metric.attributes, entry.labels, strict=False)
                 if label is not None
             },
-            entry.count,
+            entry.times,
         )
         for entry in measurements
     ]
