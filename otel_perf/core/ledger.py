@@ -59,7 +59,8 @@ class CallBalance:
 class DestinationBalance:
     """One destination and signal in one snapshot; all fields count items (spans or metric points).
 
-    ``adopted`` is a part of ``accepted``: ``accepted - adopted`` is what this process has recorded.
+    ``adopted`` is a part of ``accepted``: ``accepted - adopted`` is what this process has recorded. ``spool_bytes`` is
+    what the ``spooled`` items take of the disk; None for a destination without a spool.
     """
 
     destination: str
@@ -74,6 +75,7 @@ class DestinationBalance:
     rejected: Mapping[str, int] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
     adopted: int = 0
+    spool_bytes: int | None = None
 
     @property
     def lost(self) -> int:

@@ -70,6 +70,10 @@ METRICS: Final = (
         "otel_perf.self.items.waiting", "gauge", "{item}", "Items on their way, by state.",
         (DESTINATION, SIGNAL, STATE),
     ),
+    MetricSpec(
+        "otel_perf.self.spool.bytes", "gauge", "By", "Disk space of what waits in the spool, in whole blocks.",
+        (DESTINATION, SIGNAL),
+    ),
     MetricSpec("otel_perf.self.queue.items", "gauge", "{call}", "Records waiting for the worker."),
     MetricSpec("otel_perf.self.worker.cpu_time", "counter", "s", "CPU time of the worker thread."),
     MetricSpec("otel_perf.self.internal_errors", "counter", "{error}", "Errors of otel_perf itself, caught.", (STAGE,)),

@@ -16,6 +16,9 @@ __all__ = ["Backlog"]
 LONGEST_RESERVE_NS: Final = 1_000_000_000
 RESERVE: Final = 0.2
 """The part of a shutdown's time that is kept for putting the rest on disk, at most 1 s."""
+LONGEST_RESERVE_WITHOUT_NS: Final = 200_000_000
+RESERVE_WITHOUT: Final = 0.05
+"""The same without a spool: for the account, on a machine where a thread waits for its turn."""
 
 
 class Backlog:
@@ -83,10 +86,10 @@ class Backlog:
             guard.call("delivery.spool", self._spool.succeed)
 
     def reserve_ns(self, deadline_ns: int) -> int:
-        """The part of the time until the deadline of a shutdown that is needed to put the rest on disk."""
-        if self._spool is None:
-            return 0
+        """The part of the time until the deadline of a shutdown that is needed to settle the rest."""
         left_ns = deadline_ns - clock.monotonic_ns()
+        if self._spool is None:
+            return max(0, min(LONGEST_RESERVE_WITHOUT_NS, int(RESERVE_WITHOUT * left_ns)))
         return max(0, min(LONGEST_RESERVE_NS, int(RESERVE * left_ns)))
 
     def end(self, rest: Sequence[Parcel], unsure: Parcel | None) -> None:

@@ -98,6 +98,11 @@ class DiskSpool:
         """Spans or metric points on disk, in the care of this process."""
         return sum(entry.name.items for entry in self._entries)
 
+    @property
+    def size_bytes(self) -> int:
+        """What those take of the disk, in whole blocks."""
+        return self._cost_bytes
+
     # -- storing -------------------------------------------------------------------------------------------------
 
     @property

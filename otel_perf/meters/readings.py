@@ -226,12 +226,19 @@ def _observed(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
 def _destinations(sources: MetricSources) -> dict[MetricSpec, list[NumberReading]]:
     settled: list[NumberReading] = []
     waiting: list[NumberReading] = []
+    on_disk: list[NumberReading] = []
     for balance in sources.destinations():
         where = (("otel_perf.destination", balance.destination), ("otel_perf.signal", balance.signal))
         settled.extend(_settled(where, balance))
         states = {"queued": balance.queued, "in_flight": balance.in_flight, "spooled": balance.spooled}
         waiting.extend(NumberReading((*where, ("otel_perf.state", state)), n) for state, n in states.items())
-    return {metric("otel_perf.self.items"): settled, metric("otel_perf.self.items.waiting"): waiting}
+        if balance.spool_bytes is not None:
+            on_disk.append(NumberReading(where, balance.spool_bytes))
+    return {
+        metric("otel_perf.self.items"): settled,
+        metric("otel_perf.self.items.waiting"): waiting,
+        metric("otel_perf.self.spool.bytes"): on_disk,
+    }
 
 
 def _settled(where: Labels, balance: DestinationBalance) -> Iterator[NumberReading]:

@@ -116,6 +116,7 @@ def _sent(destinations: tuple[DestinationBalance, ...]) -> Iterator[Fact]:
         parts = [f"{count_text(count)} {state}" for state, count in counts.items() if count]
         items = ITEMS.get(balance.signal, balance.signal)
         text = f"{safe_text(balance.destination)}: {count_text(balance.accepted)} {safe_text(items)}"
+        text += f" ({count_text(balance.adopted)} left by an earlier process)" if balance.adopted else ""
         text += f" = {' + '.join(parts)}" if parts else ""
         text += "" if balance.balanced else "; THE LEDGER DOES NOT BALANCE"
         yield Fact("" if number else "Sent", text, alarming=balance.lost > 0 or not balance.balanced)

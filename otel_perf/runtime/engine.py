@@ -266,7 +266,8 @@ class Engine:
             foreign = len(intake.foreign)
             calls = self.worker.balance(waiting, foreign)
             queued = foreign + sum(call.scope.sampled for call in waiting)
-            return calls, tuple(self.outlets.balances(queued, len(intake.events), ended=self._ended))
+            found = self.outlets.balances(queued, len(intake.events), ended=self._ended)
+            return calls, tuple(map(self.outlets.on_disk.with_size, found))
 
     def measurement_balance(self) -> MeasurementBalance:
         """The account of measurements, those which wait included."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from otel_perf.config.destinations import Destination
@@ -29,6 +30,7 @@ class OnDisk:
         self._spools = SpoolFolder(self._home) if self._home is not None and settings.spool else None
         self._ledger = None if self._home is None else LedgerFile(self._home)
         self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._by_account: dict[tuple[str, str], DiskSpool] = {}
         going = loaded.destinations
         small = len(going.logs) + (0 if self._deltas else len(going.metrics))
         full = len(going.traces) + (len(going.metrics) if self._deltas else 0)
@@ -54,7 +56,14 @@ class OnDisk:
         self._seen[same] += 1
         only_at_end = to.signal == "metrics" and not self._deltas
         size = self._small_bytes if only_at_end or to.signal == "logs" else self._share_bytes
-        return DiskSpool(self._spools, key, to.signal, SpoolSettings(max_bytes=size, only_at_end=only_at_end))
+        made = DiskSpool(self._spools, key, to.signal, SpoolSettings(max_bytes=size, only_at_end=only_at_end))
+        self._by_account[to.name, to.signal] = made
+        return made
+
+    def with_size(self, balance: DestinationBalance) -> DestinationBalance:
+        """The balance with what its spool takes of the disk."""
+        spool = self._by_account.get((balance.destination, balance.signal))
+        return balance if spool is None else replace(balance, spool_bytes=spool.size_bytes)
 
     def left_by_others(self, to: Destination) -> bool:
         """Whether another process, running or not, keeps something for a destination on disk. Reads folders."""

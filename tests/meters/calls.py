@@ -62,7 +62,9 @@ def full_sources() -> MetricSources:
     return MetricSources(
         calls=lambda: CallBalance(calls=10, span_recorded=7, sampled_out=2, disabled=1, foreign_spans=4),
         destinations=lambda: [
-            DestinationBalance("localhost:4318", "traces", 11, 5, 1, 1, 1, 1, 0, {"http_4xx": 1}, {"queue_full": 1})
+            DestinationBalance(
+                "localhost:4318", "traces", 11, 5, 1, 1, 1, 1, 0, {"http_4xx": 1}, {"queue_full": 1}, spool_bytes=4096
+            )
         ],
         open_calls=lambda: {"running": OpenCalls(2, 1.5)},
         queue_items=lambda: 3,
