@@ -83,7 +83,7 @@ def test_t54_the_other_destinations_get_everything(broken: str, hang: Callable[.
     """T-54: beside an exporter that hangs or raises, and such a callback, a healthy backend gets every span."""
     act = hang if broken == "hangs" else fail
     before = guard.total()
-    settings: dict[str, Any] = {"set_global": False, "shutdown_timeout_seconds": 1.0}
+    settings: dict[str, Any] = {"set_global": False, "shutdown_timeout_seconds": 2.0}
     with (
         http_sink() as sink,
         otel_perf.instrument(endpoint=sink.url, exporters=[Attached(act)], on_export_error=act, **settings) as handle,
@@ -93,7 +93,7 @@ def test_t54_the_other_destinations_get_everything(broken: str, hang: Callable[.
         assert sink.wait_until(lambda: sink.spans == 100)
         began = time.monotonic()
         assert handle.shutdown() is (broken == "raises")  # what a broken one refused is settled
-        assert time.monotonic() - began <= 1.5
+        assert time.monotonic() - began <= 2.5
         status = handle.status()
         assert status.balanced
         (healthy,) = (each for each in status.destinations if each.signal == "traces" and each.exported)
