@@ -44,7 +44,7 @@ BUDGETS: Final[Mapping[str, _Promise]] = {
     "instrument_ms": _Promise("instrument() with OTLP/HTTP, all imports included", 250, "ms"),
     "exit_ms": _Promise("end of the process, backend healthy, over the application's own", 300, "ms"),
     "dead_exit_ms": _Promise("end of the process, backend never answers, over the application's own", 5500, "ms"),
-    "idle_percent": _Promise("idle cost of instrument(), of one core", 0.2, "%"),
+    "idle_percent": _Promise("idle cost of instrument() with every probe on, of one core", 0.2, "%"),
     "benchmark_percent": _Promise("10,000 spans/s, of one core", 60, "%"),
 }
 """By key. Sources: the design's table of budgets, and the reliability catalogue (rows T-83, T-84, T-88)."""

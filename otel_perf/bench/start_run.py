@@ -91,9 +91,9 @@ def _end_ms(script: str) -> float:
 
 
 def idle(sink: Sink, plan: Plan, tell: Callable[[str], None]) -> float:
-    """Processor time of an instrumented process that does nothing, in percent of one core."""
+    """Processor time of an instrumented process that does nothing, with every probe on, in percent of one core."""
     tell("doing nothing")
-    with Child("otlp", sink.endpoint("idle")) as child:
+    with Child("probes", sink.endpoint("idle")) as child:
         return 100 * float(child.ask("idle", seconds=plan.idle_seconds)["cpu_share"])
 
 

@@ -32,8 +32,9 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "local": "otel_perf, no endpoint",
     "otlp": "otel_perf",
     "full": "otel_perf, full queue",
+    "probes": "otel_perf, all probes",
 }
-"""Key and short name; ``full`` is for the load test only, ``context`` for cold calls only."""
+"""Key and short name; ``full`` is for the load test only, ``context`` for cold calls, ``probes`` for doing nothing."""
 
 LEGEND: Final = (
     "SDK span: the SDK's span with the same name and attributes, batch processor with its defaults, OTLP over HTTP. "
@@ -48,6 +49,7 @@ OURS: Final[Mapping[str, Mapping[str, Any]]] = {
     "local": {"endpoint": None},
     "otlp": {},
     "full": {"queue_max_calls": 1024},
+    "probes": {"top_processes": 10, "connection_metrics": True},
 }
 """Settings that make the difference."""
 TUNED: Final = {"max_queue_size": 65_536, "max_export_batch_size": 2_048}
