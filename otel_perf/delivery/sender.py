@@ -26,7 +26,7 @@ __all__ = ["Sender"]
 G = TypeVar("G")
 
 GRACE_SECONDS: Final = 0.2
-"""How long after the deadline of a shutdown the thread gets to put its own affairs in order."""
+"""How long after the deadline of a shutdown the thread gets to put its own affairs in order; twice that on a disk."""
 
 LOOK_SECONDS: Final = 30.0
 """How often an idle sender looks for what other processes have left on disk."""
@@ -139,7 +139,7 @@ class Sender(Generic[G]):
         """Send what waits until the deadline, then settle the rest; ``True`` when nothing was lost by ending.
 
         With a spool the destination is cut off before the deadline, so that there is time left for the disk. At most
-        0.2 s after the deadline this returns, whatever the destination does. Harmless when repeated.
+        0.4 s after the deadline this returns, whatever the destination does. Harmless when repeated.
         """
         failed = self._progress.failed
         self.close_by(deadline_ns)
@@ -151,7 +151,7 @@ class Sender(Generic[G]):
         if thread is not None:
             thread.join(GRACE_SECONDS)
         self._end()
-        self._ended.wait(max(GRACE_SECONDS, clock.seconds_until(deadline_ns)))  # the thread may be writing to disk
+        self._ended.wait(max(2 * GRACE_SECONDS, clock.seconds_until(deadline_ns)))  # the thread may write to disk
         return self._progress.failed == failed and not self._progress.stored
 
     def after_fork_in_child(self) -> None:
