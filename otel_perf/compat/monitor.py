@@ -18,12 +18,13 @@ from otel_perf.compat.metrics_collector import (
     DEFAULT_SAMPLES,
     MetricsCollector,
 )
-from otel_perf.compat.metrics_server import MetricsServer
 from otel_perf.compat.system_metrics import SystemMetrics
+from otel_perf.core.guard import guard
 from otel_perf.runtime import active
 
 if TYPE_CHECKING:
     from otel_perf.runtime.handle import Handle
+    from otel_perf.runtime.metrics_out import MetricsOut
 
 __all__ = [
     "AlertRecord",
@@ -69,7 +70,7 @@ class PrometheusPerformanceMonitor(MetricsCollector):
             ValueError: A number is not positive.
         """
         super().__init__(thresholds=thresholds, max_samples=max_samples, max_alerts=max_alerts)
-        self._server = MetricsServer()
+        self._opened: MetricsOut | None = None
 
     def start_monitoring(
         self, *, interval_seconds: float = DEFAULT_INTERVAL_SECONDS, port: int | None = None, **settings: Any
@@ -106,8 +107,14 @@ class PrometheusPerformanceMonitor(MetricsCollector):
                 page = {} if port is None else {"prometheus": (host, port)}
                 running = self._handle = instrument(**{**page, **settings})
             elif port is not None:
-                self._server.open(running, host, port)
+                guard.call("monitor.page", self._open_page, running, host, port)
             return running
+
+    def _open_page(self, running: "Handle", host: str, port: int) -> None:
+        out = None if running.engine is None else running.engine.metrics_out
+        if out is not None and (out.page is None or out.page.url is None):
+            self._opened = out
+            out.open_page(host, port)
 
     def start_metrics_server(self, port: int = DEFAULT_PORT, host: str = "127.0.0.1") -> str | None:
         """Open the Prometheus page, and start the pipeline first when none runs (some 0.3 s then). Never raises.
@@ -127,12 +134,9 @@ class PrometheusPerformanceMonitor(MetricsCollector):
     @property
     def metrics_url(self) -> str | None:
         """Where the Prometheus page is; ``None`` while there is none."""
-        return self._server.url
-
-    def check_thresholds(self) -> list[AlertRecord]:
-        """Look at the machine and judge it; what the thread does every so often. The alerts that are kept."""
-        self._server.close_with_pipeline()
-        return super().check_thresholds()
+        handle = active.current()
+        page = None if handle is None or handle.engine is None else handle.engine.metrics_out.page
+        return None if page is None else page.url
 
     def stop_monitoring(self, timeout: float = 5.0) -> bool:
         """End the thread and the page; shut the pipeline down if this object started it. The numbers stay.
@@ -144,7 +148,9 @@ class PrometheusPerformanceMonitor(MetricsCollector):
             True when everything has ended, and everything was delivered.
         """
         ended = super().stop_monitoring(timeout)
-        self._server.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            guard.call("monitor.page", opened.close_page)
         handle, self._handle = self._handle, None
         return (handle is None or handle.shutdown(timeout)) and ended
 

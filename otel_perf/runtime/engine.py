@@ -230,7 +230,8 @@ class Engine:
         self._release_custom_metrics()
         self.statistics.forget()
         if self._provision is not None and self._provision.processors is not None:
-            self.resource = self._provision.provider.resource
+            given = self._provision.provider.resource
+            self.resource = origin.renewed(given, self.resource, self.loaded.settings)
             origin.apply(self.loaded.settings, self.resource)
         self.outlets.after_fork_in_child(self.resource)
         self.plugins.after_fork_in_child()

@@ -19,7 +19,7 @@ from otel_perf.meters.snapshot import FoldedMetrics, merge_metrics
 from otel_perf.pipeline.ticker import Job
 from otel_perf.runtime.origin import SCOPE
 
-__all__ = ["MetricSource", "choose_metric_source"]
+__all__ = ["Collect", "MetricSource", "choose_metric_source"]
 
 REFRESH_SECONDS = 1.0
 """How old the values of an adopted provider's observable instruments may be."""

@@ -15,7 +15,7 @@ from otel_perf.meters.sources import MetricSources, OpenCalls
 from otel_perf.pipeline.measurement_flow import MeasurementReader
 from otel_perf.pipeline.slo_board import slo_board
 from otel_perf.pipeline.ticker import Job
-from otel_perf.runtime.meter_providers import MetricSource, choose_metric_source
+from otel_perf.runtime.meter_providers import Collect, MetricSource, choose_metric_source
 from otel_perf.runtime.origin import SCOPE
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class MetricsOut:
         self._source: MetricSource = choose_metric_source(folded, may_set_global=may_set)
         self._collect = self._source.reader(settings.metric_temporality)
         self.page: PrometheusPage | None = None
+        self._page_reader: Collect | None = None
         self.jobs: list[Job] = self._source.jobs()
         if self._outlets or self._console:
             self.jobs.append(Job("metrics", settings.metric_interval_seconds, self.export))
@@ -92,14 +93,25 @@ class MetricsOut:
 
     def start(self) -> None:
         """Open the Prometheus page, if one was asked for."""
-        settings = self._engine.loaded.settings
-        if settings.prometheus is None:
-            return
+        asked_for = self._engine.loaded.settings.prometheus
+        if asked_for is not None:
+            self.open_page(*asked_for)
+
+    def open_page(self, host: str, port: int) -> str | None:
+        """Open the Prometheus page unless there is one; its address, ``None`` when that failed (told in one warning).
+
+        Args:
+            host: Address to listen at.
+            port: 0 takes a free one.
+        """
+        if self.page is not None and self.page.url is not None:
+            return self.page.url
         from otel_perf.delivery.prometheus_page import PrometheusPage
 
-        host, port = settings.prometheus
+        settings = self._engine.loaded.settings
+        self._page_reader = self._page_reader or self._source.reader("cumulative", for_page=True)
         self.page = PrometheusPage(
-            self._source.reader("cumulative", for_page=True),
+            self._page_reader,
             host,
             port,
             token=settings.prometheus_token.get("token"),
@@ -107,6 +119,13 @@ class MetricsOut:
             stale=self._source.stale,
         )
         self.page.start()
+        return self.page.url
+
+    def close_page(self) -> None:
+        """Close the page; the rest goes on."""
+        page, self.page = self.page, None
+        if page is not None:
+            page.close()
 
     def readings(self) -> Readings:
         """Every value of ours, now, for reports."""

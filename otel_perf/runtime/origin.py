@@ -1,6 +1,7 @@
 """What all spans of the process share: resource, scope, limits, sampling. Made from the settings, put in place once."""
 
 from typing import Final
+from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
@@ -28,11 +29,22 @@ from otel_perf.tracing.redaction_rules import EMAIL, RULES
 from otel_perf.tracing.sampling import make_decider
 from otel_perf.tracing.span import SHORT_TEXT, origin
 
-__all__ = ["SCOPE", "apply", "make_limits", "make_redactor", "make_resource", "make_sampler", "tracer_of", "withdraw"]
+__all__ = [
+    "SCOPE",
+    "apply",
+    "make_limits",
+    "make_redactor",
+    "make_resource",
+    "make_sampler",
+    "renewed",
+    "tracer_of",
+    "withdraw",
+]
 
 SCOPE: Final = InstrumentationScope("otel_perf", __version__)
 """Scope of every span and metric of ours."""
 
+INSTANCE_ID: Final = "service.instance.id"
 COMMAND_LINE: Final = frozenset(("process.command", "process.command_line", "process.command_args"))
 """Attributes that repeat the arguments of the process."""
 
@@ -55,6 +67,14 @@ def make_resource(loaded: Loaded) -> Resource:
     )
     told = {key: value for key, value in found.attributes.items() if key not in COMMAND_LINE}
     return found if len(told) == len(found.attributes) else Resource(told, found.schema_url)
+
+
+def renewed(resource: Resource, before: Resource, settings: Settings) -> Resource:
+    """The resource of a forked child: with an instance id of its own, which OpenTelemetry before 1.44 does not give."""
+    own = resource.attributes.get(INSTANCE_ID)
+    if own != before.attributes.get(INSTANCE_ID) or INSTANCE_ID in settings.resource_attributes:
+        return resource
+    return Resource({**resource.attributes, INSTANCE_ID: str(uuid4())}, resource.schema_url)
 
 
 def make_sampler(settings: Settings) -> Sampler:

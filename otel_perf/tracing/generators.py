@@ -4,11 +4,12 @@ The consumer's values, exceptions and ``close()`` (a ``GeneratorExit``) are hand
 that it may answer each as it likes. No local variable holds an exception past its step: its traceback holds the frame.
 """
 
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import Token
-from typing import Any
+from typing import Any, Final
 
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context, attach
 
 from otel_perf.core.intake import Begun, Lifecycle, intake
 from otel_perf.core.records import Tool
@@ -17,6 +18,9 @@ from otel_perf.tracing.lifecycle import leave
 
 __all__ = ["trace_async_generator", "trace_generator"]
 
+CLOSE_GIVES_NOTHING: Final = sys.version_info < (3, 13)
+"""Since Python 3.13 ``close()`` gives what the generator returned at its end, which ``yield from`` does not pass on."""
+
 
 def trace_generator(function: Callable[..., Any], described: Tool, policy: CapturePolicy) -> Callable[..., Any]:
     """Wrap a generator function. The call lasts from the first ``next`` to exhaustion, error or close."""
@@ -24,15 +28,14 @@ def trace_generator(function: Callable[..., Any], described: Tool, policy: Captu
     def traced(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         lifecycle = intake.lifecycle
         begun = lifecycle.begin(described)
-        if begun is None:
+        if begun is None and CLOSE_GIVES_NOTHING:
             return (yield from function(*args, **kwargs))
-        call, span, context = begun
-        policy.arguments(span, args, kwargs)
+        _keep_arguments(begun, policy, args, kwargs)
         try:
             generator = function(*args, **kwargs)
             step, argument = generator.send, None
             while True:
-                token = attach(context)
+                token = _attach(begun)
                 try:
                     item = step(argument)
                 except StopIteration as stop:
@@ -40,18 +43,18 @@ def trace_generator(function: Callable[..., Any], described: Tool, policy: Captu
                     break
                 finally:
                     argument = None
-                    detach(token)
+                    _detach(begun, token)
                 try:
                     argument = yield item
                     step = generator.send
                 except BaseException as thrown:  # noqa: BLE001 - handed to the generator
                     step, argument = generator.throw, thrown
         except BaseException as error:
-            policy.failure(span, error)
-            lifecycle.end(call, error)
+            _end(lifecycle, begun, error, policy)
             raise
-        policy.result(span, result)
-        lifecycle.end(call, None)
+        if begun is not None:
+            policy.result(begun[1], result)
+        _end(lifecycle, begun, None, policy)
         return result
 
     return traced
@@ -63,8 +66,7 @@ def trace_async_generator(function: Callable[..., Any], described: Tool, policy:
     async def traced(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         lifecycle = intake.lifecycle
         begun = lifecycle.begin(described)
-        if begun is not None:
-            policy.arguments(begun[1], args, kwargs)
+        _keep_arguments(begun, policy, args, kwargs)
         try:
             generator = function(*args, **kwargs)
             step, argument = generator.asend, None
@@ -83,13 +85,16 @@ def trace_async_generator(function: Callable[..., Any], described: Tool, policy:
                 except BaseException as thrown:  # noqa: BLE001 - handed to the generator
                     step, argument = generator.athrow, thrown
         except BaseException as error:
-            if begun is not None:
-                policy.failure(begun[1], error)
-            _end(lifecycle, begun, error)
+            _end(lifecycle, begun, error, policy)
             raise
-        _end(lifecycle, begun, None)
+        _end(lifecycle, begun, None, policy)
 
     return traced
+
+
+def _keep_arguments(begun: Begun | None, policy: CapturePolicy, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if begun is not None:
+        policy.arguments(begun[1], args, kwargs)
 
 
 def _attach(begun: Begun | None) -> Token[Context] | None:
@@ -101,6 +106,9 @@ def _detach(begun: Begun | None, token: Token[Context] | None) -> None:
         leave(begun[2], token)
 
 
-def _end(lifecycle: Lifecycle, begun: Begun | None, error: BaseException | None) -> None:
-    if begun is not None:
-        lifecycle.end(begun[0], error)
+def _end(lifecycle: Lifecycle, begun: Begun | None, error: BaseException | None, policy: CapturePolicy) -> None:
+    if begun is None:
+        return
+    if error is not None:
+        policy.failure(begun[1], error)
+    lifecycle.end(begun[0], error)

@@ -31,7 +31,6 @@ OF_NEWER_VERSIONS = (
     "delivery/test_span_encoder.py::test_sdk_picture_equals_the_sdk_span",
     "delivery/test_span_request.py::test_resource_and_scope_equal_the_official_ones",
     "meters/test_owned.py::test_recording_a_bad_value_never_raises[nan]",
-    "runtime/test_scores.py::test_parent_and_child_each_deliver_their_own_scores",  # docs/limits.md: OpenTelemetry 1.43
     "tracing/test_values.py::test_values_are_stored_as_the_sdk_does",
 )
 
