@@ -174,8 +174,8 @@ def test_t19_what_waits_at_exit_is_spooled_and_delivered_by_the_next(tmp_path: P
             assert time.monotonic() - began <= 1.8  # the budget, 0.5 s, and the end of an interpreter
         ends = said["ends"]
         unsure = ends.get("uncertain", 0)
-        assert unsure <= BATCH
-        assert unsure == (BATCH if dead == "black hole" else 0)
+        # A busy machine may have a refusal under way at the deadline; a backend that never answers always has one.
+        assert unsure == BATCH if dead == "black hole" else unsure <= BATCH
         assert ends["spooled"] == 2000 - unsure
         sink.behave()
         with spooling_to(sink.url, tmp_path) as second:

@@ -86,6 +86,14 @@ def test_t22_wherever_the_main_thread_is(work: str, sink: HttpSink, tmp_path: Pa
     assert ended.seconds < 2
 
 
+def test_t22_no_event_loop_hangs(sink: HttpSink, tmp_path: Path) -> None:
+    """T-22: where the loop is nearly always between two callbacks, an exception there hung one run of seven."""
+    for _ in range(12):
+        ended = signalled("busy_loop", sink.url, tmp_path)
+        assert (ended.code, ended.hung) == (143, False)
+        assert ended.seconds < 2
+
+
 def test_t22_in_a_flush_before_a_dead_backend(sink: HttpSink, tmp_path: Path) -> None:
     """T-22: a flush of a minute is left at once; the process then takes no more than its budget, and a second."""
     sink.behave(black_hole=True)

@@ -164,6 +164,19 @@ async def in_a_loop():
     await asyncio.sleep(0.2)  # a second call of the callback would show now
 
 
+async def busy_loop():
+    """Tasks that do nothing but take turns: the loop itself is nearly always what runs."""
+    leaf(1)
+    counted[0] += 1
+    say(ready=True)
+
+    async def turn():
+        while True:
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(turn() for _ in range(3)))
+
+
 async def loop_made_before():
     """The loop has the signal when ``instrument()`` comes."""
     handle.shutdown()
@@ -181,7 +194,7 @@ async def loop_made_before():
     await asyncio.sleep(0.2)
 
 
-if work in ("in_a_loop", "loop_made_before"):
+if work in ("in_a_loop", "loop_made_before", "busy_loop"):
     asyncio.run(globals()[work]())
 else:
     say(ready=True)
