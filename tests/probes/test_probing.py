@@ -279,8 +279,7 @@ print(json.dumps(totals))
 def test_on_a_provider_that_lives_on_nothing_is_counted_twice() -> None:
     """A second and a third ``instrument()`` go on with the CPU time of the process, and never exceed it."""
     for told, truth in printed_by(AGAIN):
-        assert told == pytest.approx(truth, abs=0.15)
-        assert told <= truth
+        assert truth - 0.5 <= told <= truth  # told at the last look, some time before the truth was asked for
 
 
 def test_after_the_end_nothing_is_read() -> None:
