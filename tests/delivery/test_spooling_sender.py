@@ -102,13 +102,15 @@ def test_a_bad_span_among_spooled_ones_is_found_by_division(tmp_path: Path) -> N
         with spooling_to(sink.url, tmp_path) as first:
             first.offer(numbered(1, 30))
             assert until(lambda: balanced(first.account).spooled == 30)
+        unsure = settled(first.account).get("uncertain", 0)  # cut off at its end, on a busy machine
         sink.behave(poison_name="14")
         with spooling_to(sink.url, tmp_path) as second:
             second.start()
             assert sink.wait_until(lambda: sink.spans == 29, 20)
             assert until(lambda: nothing_waits(second))
             assert settled(second.account) == {"exported": 29, "rejected http_4xx": 1}
-        assert numbers(sink) == [number for number in range(1, 31) if number != 14]
+        assert list(dict.fromkeys(numbers(sink))) == [number for number in range(1, 31) if number != 14]
+        assert sink.doubled <= unsure
         assert len(list((tmp_path / "spool" / "refused").iterdir())) == 1
 
 
