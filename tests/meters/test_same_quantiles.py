@@ -84,6 +84,7 @@ def recorded() -> Recorded:
         return Recorded(capture)
 
 
+@pytest.mark.feature("S1-21")
 def test_the_calls_took_what_they_took(recorded: Recorded) -> None:
     """The recorded durations are those of the clock, each of them, from 1 ms to a minute."""
     for name, raw in recorded.raw.items():
