@@ -33,7 +33,7 @@ class Hands:
 def hands(otel_perf_capture: Capture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hands]:
     """The package's clock, moved by hand; thresholds and log begin anew."""
     hands = Hands()
-    monkeypatch.setattr(intake, "now_ns", hands)
+    intake.now_ns = hands  # the capture puts the real one back at its end
     monkeypatch.setattr(speed, "_default", [SpeedThresholds()])
     monkeypatch.setattr(speed, "_by_operation", {})
     speed_log.forget()
